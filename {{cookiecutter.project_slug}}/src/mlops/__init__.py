@@ -1,0 +1,1 @@
+"""Train, gate, release and roll back one model by Git."""

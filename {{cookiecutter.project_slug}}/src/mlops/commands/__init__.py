@@ -1,0 +1,1 @@
+"""What each `mlops` command does: parse, call, print."""

@@ -1,0 +1,1 @@
+"""What the data is: the contract, and everything that is derived from it."""

@@ -1,0 +1,1 @@
+"""Tables: read, checked, inferred, added batch by batch."""

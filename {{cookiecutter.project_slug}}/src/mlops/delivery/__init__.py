@@ -1,0 +1,1 @@
+"""Bring a model to where it runs, and back, by Git."""

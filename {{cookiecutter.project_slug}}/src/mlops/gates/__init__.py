@@ -1,0 +1,1 @@
+"""Is this model as good as the one it would replace?"""

@@ -1,0 +1,1 @@
+"""Answer requests with a bundle; starts with requirements/serve.txt alone."""
