@@ -73,4 +73,6 @@ def load_task(path: Path) -> Task:
             batches=tuple(Batch(**batch) for batch in raw["batches"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MlopsError(f"{path}: no readable task ({error!r}). Run `dvc repro train` to write the bundle again.") from error
+        raise MlopsError(
+            f"{path}: no readable task ({error!r}). Run `dvc repro train` to write the bundle again."
+        ) from error
