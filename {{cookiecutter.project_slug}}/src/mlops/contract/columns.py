@@ -158,7 +158,7 @@ def _wrong_number(kind: Kind, value: int | float) -> str | None:
     return "is too large for a 64-bit number" if abs(value) > 1.7976931348623157e308 else None
 
 
-def _times(contract: Contract, kind: Kind, values: Sequence[Json], kinds: set[type]) -> tuple[Array, list[Bad]]:
+def _times(contract: Contract, kind: Kind, values: Sequence[Json]) -> tuple[Array, list[Bad]]:
     if kind == "date":
         array, rows = dates(values)
         rule = "is not an ISO 8601 date of the years 1 to 9999, like 2024-12-31"
