@@ -1,0 +1,114 @@
+"""Serve a bundle: `python -m mlops.serving --bundle DIR [--release FILE] [--port N | --fd N]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mlops.contract.errors import MlopsError
+from mlops.serving.app import place
+from mlops.serving.documents import State
+from mlops.serving.log import event, take_over
+from mlops.serving.predictor import Predictor
+from mlops.serving.record import read_release
+from mlops.serving.server import Server, Start
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Returns:
+        The exit code: 0 after a drain, 2 if the bundle cannot be served.
+    """
+    options = _parser().parse_args(arguments)
+    take_over()
+    try:
+        _serve(options)
+    except MlopsError as error:
+        event("stop", "error", reason=str(error))
+        print(" ".join(str(error).split()), file=sys.stderr, flush=True)
+        return error.exit_code
+    event("stop", reason="drained")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m mlops.serving", description="Serve a bundle over HTTP.")
+    parser.add_argument("--bundle", type=Path, required=True, help="folder that train wrote")
+    parser.add_argument("--release", type=Path, help="release.yaml: what the bundle must be, and what /version tells")
+    parser.add_argument("--host", default="127.0.0.1")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--port", type=int, default=8000, help="0 takes a free one, which the start line names")
+    where.add_argument("--fd", type=int, help="a listening socket that another process holds")
+    parser.add_argument("--ready-fd", type=int, help="a pipe: told /version when ready; when its reader ends, so do we")
+    parser.add_argument("--concurrency", type=int, default=64, help="requests answered at once before 503")
+    parser.add_argument("--threads", type=int, default=1, help="threads for one run of the model")
+    parser.add_argument("--grace", type=float, default=10.0, help="seconds for open connections after SIGTERM")
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> None:
+    began = time.monotonic()
+    release = read_release(options.release) if options.release else None
+    listener = _listener(options)
+    state = State(limit=options.concurrency)
+
+    def load() -> None:
+        predictor = Predictor.load(options.bundle, release, options.threads)
+        _warm_up(predictor)
+        state.predictor = predictor
+
+    async def ready() -> None:
+        version = state.predictor.version if state.predictor else {}
+        where = "{}:{}".format(*listener.getsockname()[:2])
+        event("start", address=where, seconds=round(time.monotonic() - began, 2), **version)
+        if options.ready_fd is not None:
+            await _tell(options.ready_fd, version, server)
+
+    server = Server(state, Start(load, ready, shared=options.fd is not None, grace=options.grace))
+    asyncio.run(server.serve([listener]))
+
+
+def _listener(options: argparse.Namespace) -> socket.socket:
+    if options.fd is not None:
+        try:
+            return socket.socket(fileno=options.fd)
+        except OSError as error:
+            raise MlopsError(f"--fd {options.fd}: no open socket ({error.strerror}).") from error
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    try:
+        return socket.create_server((options.host, options.port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        raise MlopsError(f"cannot listen on {options.host}:{options.port}: {error}. Choose another --port.") from error
+
+
+def _warm_up(predictor: Predictor) -> None:
+    try:
+        predictor.warm_up()
+    except MlopsError as error:
+        event("warm-up", "warning", error=place(error), message="the model has no answer to a row of nulls")
+
+
+async def _tell(descriptor: int, version: dict[str, Any], server: Server) -> None:
+    """Write one line to the pipe, and end when nobody holds its other end: a server without its parent is an orphan."""
+
+    class Watch(asyncio.BaseProtocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            server.should_exit = True
+
+    pipe = os.fdopen(descriptor, "wb", buffering=0)
+    transport, _ = await asyncio.get_running_loop().connect_write_pipe(Watch, pipe)
+    transport.write(json.dumps(version, default=str).encode() + b"\n")
+    server.parent = transport
+
+
+if __name__ == "__main__":
+    sys.exit(main())

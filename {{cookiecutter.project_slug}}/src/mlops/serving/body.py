@@ -1,0 +1,71 @@
+"""From the bytes of a request to its rows, or a refusal that says why."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+MAX_ROWS = 1000
+MAX_BYTES = 8 * 2**20
+
+
+class Refusal(Exception):
+    """A request that is not answered with a prediction.
+
+    `detail` is what the client reads; `log` is what the server writes down, never a value of a row. A detail that is
+    one sentence speaks of the request's form and serves for both.
+    """
+
+    def __init__(self, status: int, detail: Any, log: Any = None) -> None:
+        super().__init__(status)
+        self.status = status
+        self.detail = detail
+        self.log = detail if log is None and isinstance(detail, str) else log
+
+
+def rows_of(body: bytes) -> list[dict[str, Any]]:
+    """Read `{"rows": [{column: value, ...}, ...]}`.
+
+    Raises:
+        Refusal: The bytes are no JSON (400), or JSON of another shape (422).
+    """
+    document = _parse(body)
+    if not isinstance(document, dict) or set(document) != {"rows"}:
+        raise Refusal(422, 'the body must be {"rows": [{column: value, ...}, ...]} and have no other key')
+    rows = document["rows"]
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ROWS:
+        raise Refusal(422, f"'rows' must be a list of 1 to {MAX_ROWS} rows")
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise Refusal(422, f"row {number} must be an object of column names and values")
+    return rows
+
+
+def _parse(body: bytes) -> Any:
+    if not body.strip():
+        raise Refusal(400, 'the body is empty: send {"rows": [{column: value, ...}, ...]}')
+    try:
+        document = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        if b"\\u" in body:
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refusal(400, f"the body is not UTF-8 (byte {error.start})") from None
+    except UnicodeEncodeError:
+        raise Refusal(400, "the body has half of a surrogate pair in a string, which is no text") from None
+    except RecursionError:
+        raise Refusal(400, "the body is nested too deeply: a row is a flat object") from None
+    except ValueError as error:
+        raise Refusal(400, f"the body is not JSON: {error}") from None
+    return document
+
+
+def _no_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON number; send null for a missing value")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} appears twice in one object")
+    return found
