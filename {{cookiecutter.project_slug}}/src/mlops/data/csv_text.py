@@ -1,0 +1,141 @@
+"""Reads a CSV file as text, without guessing at values."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mlops.contract.errors import MlopsError
+
+DELIMITERS = (",", ";", "\t")
+SAMPLE = 200
+LONGEST_FIELD = 10_000_000
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read every field as text; an empty one stays "".
+
+    Raises:
+        MlopsError: Not UTF-8, no header, rows of another length, or a quote that is never closed.
+    """
+    text = _decode(path)
+    delimiter = sniff(text)
+    header = _header(text, delimiter, path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                io.StringIO(text), sep=delimiter, names=header, header=0, index_col=False, dtype=object, na_filter=False
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
+        raise _misshapen(text, delimiter, len(header), path, error) from error
+    return _whole(frame, text, delimiter, path)
+
+
+def _decode(path: Path) -> str:
+    content = path.read_bytes()
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise MlopsError(f"{str(path)!r} is UTF-16 text. Save it as UTF-8.")
+    if content.startswith((b"PAR1", b"PK\x03\x04", b"\x1f\x8b")) or b"\x00" in content:
+        raise MlopsError(f"{str(path)!r} is not text, whatever its name says. Name a CSV file.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise MlopsError(
+            f"{str(path)!r} is not UTF-8 text: byte {content[error.start : error.start + 1]!r} in line {line}. "
+            "Save it as UTF-8."
+        ) from error
+    if not text.strip():
+        raise MlopsError(f"{str(path)!r} holds only blank lines. Write a header line and rows.")
+    return text
+
+
+def sniff(text: str) -> str:
+    """Find the delimiter: the one under which the first records have the same, largest number of fields."""
+    best, fields = ",", 1
+    for delimiter in DELIMITERS:
+        counts = Counter(len(record) for record in _records(text, delimiter))
+        if not counts:
+            continue
+        usual, often = counts.most_common(1)[0]
+        if usual > fields and often >= 0.9 * counts.total():
+            best, fields = delimiter, usual
+    return best
+
+
+def _records(text: str, delimiter: str, limit: int = SAMPLE) -> list[list[str]]:
+    csv.field_size_limit(LONGEST_FIELD)
+    found: list[list[str]] = []
+    try:
+        for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            if record:
+                found.append(record)
+            if len(found) >= limit:
+                break
+    except csv.Error:
+        return []
+    return found
+
+
+def _header(text: str, delimiter: str, path: Path) -> list[str]:
+    records = _records(text, delimiter, 1)
+    if not records:
+        raise MlopsError(
+            f"{str(path)!r} has no header line that can be read. Write the column names in the first line."
+        )
+    check_names(records[0], path)
+    return records[0]
+
+
+def check_names(names: Sequence[str], path: Path) -> None:
+    """Refuse columns without a name and columns with the same name.
+
+    Raises:
+        MlopsError: Naming the columns.
+    """
+    for position, name in enumerate(names, 1):
+        if not name.strip():
+            hint = "A nameless first column is a saved row number: write without it" if position == 1 else "Name it"
+            raise MlopsError(
+                f"{str(path)!r}: column {position} of {len(names)} has no name. {hint}, or remove the column."
+            )
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise MlopsError(
+            f"{str(path)!r}: column names that are there more than once: {repeated!r}. Rename or remove them."
+        )
+
+
+def _whole(frame: pd.DataFrame, text: str, delimiter: str, path: Path) -> pd.DataFrame:
+    # pandas fills what a short row lacks with "", as if the fields were there and empty.
+    fields = len(frame.columns)
+    if fields > 1 and (frame.iloc[:, -1] == "").any() and _odd_record(text, delimiter, fields):
+        raise _misshapen(text, delimiter, fields, path, ValueError("a row is too short"))
+    return frame
+
+
+def _odd_record(text: str, delimiter: str, fields: int) -> tuple[int, int] | None:
+    """Find the first record of another length: its last line, and its number of fields."""
+    csv.field_size_limit(LONGEST_FIELD)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return next(((reader.line_num, len(record)) for record in reader if record and len(record) != fields), None)
+
+
+def _misshapen(text: str, delimiter: str, fields: int, path: Path, error: Exception) -> MlopsError:
+    try:
+        odd = _odd_record(text, delimiter, fields)
+    except csv.Error as inner:
+        odd, error = None, inner
+    if odd is None:
+        return MlopsError(f"{str(path)!r} cannot be read as CSV: {' '.join(str(error).split())}. Correct the file.")
+    return MlopsError(
+        f"{str(path)!r}: the record that ends in line {odd[0]} has {odd[1]} fields, the header has {fields} "
+        f"(delimiter {delimiter!r}). Quote fields that hold the delimiter."
+    )
