@@ -1,0 +1,65 @@
+# For who works on the template; `make help` lists the commands. Everything stays in this clone and in temporary folders.
+suitable = import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(suitable)' 2>/dev/null && command -v $$python && break; done)
+VENV ?= .venv
+UV := $(shell command -v uv || echo .uv/bin/uv)
+WORKERS ?= 2
+export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
+export UV_PYTHON_DOWNLOADS ?= never
+export MLOPS_ENVS ?= $(CURDIR)/.cache/envs
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+unexport PYTHONDONTWRITEBYTECODE
+
+PROJECT := {{cookiecutter.project_slug}}
+READY := $(VENV)/.ready
+QUIET := $(shell test -t 2 || echo --quiet)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test demo lint lock clean
+
+setup: $(READY)  ## make the environment in .venv
+
+$(READY): requirements.txt | $(UV)
+	@test -n "$(PYTHON)" || { echo "No Python from 3.11 to 3.13 was found: install one, or name it: make PYTHON=…"; exit 2; }
+	@echo "setup: environment in $(VENV), packages checked by their hashes (minutes the first time)"
+	@UV_VENV_CLEAR=1 $(UV) venv --quiet --python "$(PYTHON)" $(VENV)
+	@$(UV) pip sync $(QUIET) --python $(VENV) --require-hashes requirements.txt
+	@touch $@
+
+.uv/bin/uv: $(PROJECT)/requirements/uv.txt
+	@test -n "$(PYTHON)" || { echo "No Python from 3.11 to 3.13 was found: install one, or name it: make PYTHON=…"; exit 2; }
+	@echo "setup: uv, for this clone alone, in .uv"
+	@"$(PYTHON)" -m venv --clear .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$(PROJECT)/requirements/uv.txt"
+	@touch $@
+
+lint: $(READY)  ## style, types and the direction of imports
+	ruff check --config pyproject.toml .
+	ruff format --config pyproject.toml --check .
+	mypy "$(PROJECT)/src/mlops" hooks scripts
+	PYTHONPATH="$(PROJECT)/src" lint-imports
+
+test: lint  ## everything that can be checked on this machine (10 minutes on 2 cores)
+	pytest -n $(WORKERS) --dist loadfile -m "not e2e"
+
+demo: $(READY)  ## bake a project into a temporary folder and run its demo there
+	@folder=$$(mktemp -d "$${TMPDIR:-/tmp}/gitops-ml.XXXXXX") && \
+	python=$$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])') && \
+	HOME="$$folder" cookiecutter --no-input --output-dir "$$folder" . python_version="$$python" && \
+	$(MAKE) --no-print-directory -C "$$folder/flight-delays" setup data demo
+
+lock: $(READY)  ## write every requirements file anew after a change of dependencies (UPGRADE=--upgrade: newer versions)
+	@folder=$$(mktemp -d) && \
+	HOME="$$folder" cookiecutter --no-input --output-dir "$$folder" . python_version=3.11 && \
+	$(MAKE) --no-print-directory -C "$$folder/flight-delays" lock && \
+	cp "$$folder"/flight-delays/requirements/*.txt "$(PROJECT)/requirements/" && rm -rf "$$folder"
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --custom-compile-command "make lock" --output-file requirements.txt requirements.in
+	@touch $(READY) && python scripts/taken.py
+
+clean:  ## remove the environment and the caches
+	rm -rf .uv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache $(VENV)
+
+help:  ## list these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*##  *' '{printf "make %-6s %s\n", $$1, $$2}'
