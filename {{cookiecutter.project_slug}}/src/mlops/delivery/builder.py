@@ -1,0 +1,103 @@
+"""The `local` builder: an image is a folder that is named by its content."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from mlops.contract.errors import MlopsError
+from mlops.delivery.image import Copied, ImageRef, content_digest, identity, listing, manifest
+from mlops.delivery.remote import storage
+from mlops.settings import Settings
+
+
+class LocalBuilder:
+    """Images as folders: `images/<digest>/`, found again by `tags/<identity>`."""
+
+    def __init__(self, folder: Path, repository: str) -> None:
+        self.folder = folder
+        self.repository = repository
+
+    def path(self, digest: str) -> Path:
+        """Where an image lies, or would lie."""
+        return self.folder / "images" / digest.removeprefix("sha256:")
+
+    def lookup(self, identity: str) -> str | None:
+        """Find the digest of the image of an identity; None when it must be built."""
+        try:
+            digest = self._tag(identity).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+        return digest if self.path(digest).is_dir() else None
+
+    def build(self, identity: str, files: tuple[Copied, ...]) -> str:
+        """Lay an image out and tag it with its identity; any number of builders may do so at once.
+
+        Returns:
+            The digest: sha256 over the sorted manifest of its files.
+
+        Raises:
+            MlopsError: A file changed while it was copied.
+        """
+        digest = content_digest(files)
+        target = self.path(digest)
+        if not self._whole(target, digest):
+            self._lay_out(files, digest, target)
+        tag = self._tag(identity)
+        tag.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=tag.parent, prefix=".new-", delete=False) as fresh:
+            fresh.write(digest + "\n")
+        Path(fresh.name).replace(tag)
+        return digest
+
+    def _tag(self, identity: str) -> Path:
+        return self.folder / "tags" / identity.removeprefix("sha256:")
+
+    def _whole(self, target: Path, digest: str) -> bool:
+        return target.is_dir() and content_digest(listing(target)) == digest
+
+    def _lay_out(self, files: tuple[Copied, ...], digest: str, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-", ignore_cleanup_errors=True) as scratch:
+            fresh = Path(scratch) / "image"
+            fresh.mkdir()
+            for file in files:
+                _copy(file, fresh / file.path)
+            if content_digest(listing(fresh)) != digest:
+                raise MlopsError(
+                    "A file of the image changed while it was copied. Let `dvc repro` end, then run again."
+                )
+            if not _rename(fresh, target) and not self._whole(target, digest):
+                # Somebody edited the image where it lies: its name no longer says what it holds.
+                _rename(target, Path(scratch) / "edited")
+                _rename(fresh, target)
+
+
+def local_image(settings: Settings) -> tuple[ImageRef, bool]:
+    """Find or build the image of a project's working tree for the `local` target.
+
+    Returns:
+        The image, and whether it had to be built.
+    """
+    files = manifest(settings.root)
+    name = identity(settings.root, files)
+    builder = LocalBuilder(storage(settings).folder, f"local/{settings.slug}")
+    found = builder.lookup(name)
+    digest = found or builder.build(name, files)
+    return ImageRef(name, builder.repository, digest), found is None
+
+
+def _copy(file: Copied, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file.source, target)
+    target.chmod(0o755 if file.mode == "100755" else 0o644)
+
+
+def _rename(source: Path, target: Path) -> bool:
+    try:
+        os.rename(source, target)  # noqa: PTH104 - Path.replace would do, but says less: an existing folder must stay
+    except OSError:
+        return False
+    return True
