@@ -71,8 +71,8 @@ def commit() -> str:
 given = ANSWERS.items()
 for source, target in [pair for answer, moves in MOVE.items() if answer in given for pair in moves.items()]:
     Path(source).replace(target)
-for path in [path for answer, paths in REMOVE.items() if answer in given for path in paths]:
-    remove(Path(path))
+for name in [path for answer, paths in REMOVE.items() if answer in given for path in paths]:
+    remove(Path(name))
 for path in [path for pattern in DEBRIS for path in Path().glob(pattern)]:
     remove(path)
 
