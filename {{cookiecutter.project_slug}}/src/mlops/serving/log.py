@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -13,7 +14,9 @@ def event(name: str, level: str = "info", **fields: Any) -> None:
     """Write one line; callers pass no value of a row."""
     stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = json.dumps({"time": stamp, "level": level, "event": name, **fields}, ensure_ascii=False, default=str)
-    print(line, flush=True, file=sys.stdout)
+    # Whoever read the log may be gone; that is no reason to fail a request.
+    with contextlib.suppress(OSError, ValueError):
+        print(line, flush=True, file=sys.stdout)
 
 
 class JsonHandler(logging.Handler):

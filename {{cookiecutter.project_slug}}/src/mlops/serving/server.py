@@ -63,6 +63,8 @@ class Server(uvicorn.Server):
         self.state.draining = True
         for server in self.servers:
             server.close()
+        if self.parent and not self.parent.is_closing():
+            self.parent.write(b"draining\n")
         deadline = time.monotonic() + self.start.grace
         # At least one tick: a connection may be accepted and not yet be known.
         while True:
