@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from open_data_contract_standard.model import CustomProperty, DataQuality, SchemaObject, SchemaProperty
 
 from mlops.contract.errors import MlopsError
 from mlops.contract.model import Rule, RuleKind, Scalar, Serving, Severity, TableRule
 from mlops.contract.near import did_you_mean, near
+from mlops.contract.times import TIMESTAMP, timestamps
 
 RANGE = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 OPTIONS: dict[str, tuple[RuleKind, ...]] = {
@@ -94,10 +96,10 @@ def _scalar(value: Any, kind: str, what: str, here: str) -> Scalar:
 
 
 def _iso(value: str, what: str, here: str) -> None:
-    try:
-        datetime.fromisoformat(value)
-    except ValueError as error:
-        raise MlopsError(f"{here}: the {what} {value!r} is not ISO 8601. Write it like 2024-12-31.") from error
+    _, bad = timestamps([value], ZoneInfo("UTC"))
+    match = TIMESTAMP.fullmatch(value)
+    if bad or match is None or match[2] is not None:
+        raise MlopsError(f"{here}: the {what} {value!r} is not ISO 8601 without an offset. Write it like 2024-12-31.")
 
 
 def _limit(name: str, value: Any, kind: str, here: str) -> Scalar:
