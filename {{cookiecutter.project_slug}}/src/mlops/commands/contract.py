@@ -1,0 +1,54 @@
+"""`mlops contract`: propose a contract, judge a file by it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from mlops.commands.words import say
+from mlops.contract.errors import MlopsError, Refused
+from mlops.data import check as checks
+from mlops.data import table
+from mlops.data.violation import Violation
+from mlops.pipeline.dataset import contract
+from mlops.settings import find
+
+FILES = ("contract.yaml", "params.yaml", "gates.yaml")
+
+
+def infer(file: Path, target: str, *, force: bool, **hints: Any) -> None:
+    """Write the three proposed files and print what was decided."""
+    from mlops.data.infer import infer as propose
+
+    settings = find()
+    there = [name for name in FILES if (settings.root / name).exists()]
+    if there and not force:
+        raise MlopsError(f"{', '.join(there)} exist. Run again with --force to overwrite them; Git keeps the old ones.")
+    proposal = propose(file, target, name=settings.slug, **hints)
+    texts = (proposal.contract_yaml, proposal.params_yaml, proposal.gates_yaml)
+    for name, text in zip(FILES, texts, strict=True):
+        (settings.root / name).write_text(text, encoding="utf-8")
+    for line in proposal.decisions:
+        say(f"- {line}")
+    say(f"Wrote {', '.join(FILES)}. Read them, change what is wrong, then: mlops data add {file}")
+
+
+def check(file: Path) -> None:
+    """Print what in a file breaks the contract; exit 1 if anything of severity `error` does."""
+    agreed = contract(find())
+    print_violations(checks.check(table.read_raw(file), agreed, file.name), file)
+    say(f"{file.name} keeps contract.yaml {agreed.version}.")
+
+
+def print_violations(violations: list[Violation], file: Path) -> None:
+    """Print violations.
+
+    Raises:
+        Refused: One is an error.
+    """
+    for violation in violations:
+        print(f"{violation.severity}: {violation}", file=sys.stderr)
+    errors = sum(violation.severity == "error" for violation in violations)
+    if errors:
+        raise Refused(f"{file.name} breaks contract.yaml in {errors} places, listed above.")

@@ -1,0 +1,123 @@
+"""`mlops image|release|rollback|history|status`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlops.commands.words import say
+from mlops.contract.errors import MlopsError, Refused
+from mlops.delivery import builder, candidate, local
+from mlops.delivery import history as histories
+from mlops.delivery import release as releases
+from mlops.delivery import rollback as rollbacks
+from mlops.delivery import status as statuses
+from mlops.delivery.dvc import Dvc
+from mlops.delivery.image import identity
+from mlops.delivery.layout import environments, require_environment
+from mlops.delivery.publish import Outcome
+from mlops.delivery.trunk import trunk
+from mlops.gates import report as reports
+from mlops.gates import run as gates
+from mlops.settings import Settings, find
+
+
+def image_build(name: str) -> None:
+    """Build the image of the working tree, or find it."""
+    if name != "local":
+        raise MlopsError(f"builder {name!r} is not one of this version. Use `local`.")
+    image, built = builder.local_image(find())
+    say(f"{'built' if built else 'found'}  {image.identity}")
+    say(f"{image.repository}@{image.digest}")
+
+
+def release(env: str, *, force: bool) -> None:
+    """Judge, build, push data and model, and commit the record."""
+    settings = find()
+    line = trunk(settings)
+    Dvc(settings.root).require_reproduced()
+    found = candidate.gather(settings, line.git, env)
+    name = identity(settings.root)
+    verdict = releases.check(line, env, found.commit, name, force=force)
+    if verdict.kind == "held":
+        raise Refused(verdict.words)
+    if verdict.kind == "nothing":
+        say(verdict.words)
+        return
+    _judge(settings, line.known(), env, name)
+    image, built = builder.local_image(settings)
+    say(f"image     {image.repository}@{image.digest[:19]}… {'built' if built else 'found: nothing to build'}")
+    Dvc(settings.root).push()
+    say("data      batches, model and cached results are at the DVC remote")
+    _tell(releases.release(line, env, found, image, force=force), line.where)
+
+
+def _judge(settings: Settings, base: str, env: str, name: str) -> None:
+    """Demand a passing verdict on this very model against this very champion; judge now if there is none."""
+    report = _known(settings, base, env, name) or gates.run(settings, base, env)
+    say(f"gate      {reports.verdict(report)}")
+    if not report["passed"]:
+        say(reports.text(report))
+        raise Refused(f"{env} is not released: the model is refused.")
+
+
+def _known(settings: Settings, base: str, env: str, name: str) -> dict[str, Any] | None:
+    try:
+        report = gates.last(settings.root)
+    except MlopsError:
+        return None
+    return report if (report["base"], report["env"], report["identity"]) == (base, env, name) else None
+
+
+def rollback(env: str, to: str | None) -> None:
+    """Restore what stood before."""
+    line = trunk(find())
+    _tell(rollbacks.rollback(line, env, to), line.where)
+
+
+def _tell(outcome: Outcome, where: str) -> None:
+    say(outcome.words)
+    if outcome.commit:
+        say(f"commit    {outcome.commit[:10]} on {where}; take it back with: git revert {outcome.commit[:10]}")
+
+
+def history(env: str) -> None:
+    """Print what stood in an environment."""
+    line = trunk(find())
+    tip = line.tip()
+    require_environment(line.git, tip, env)
+    standings = histories.history(line.git, env, tip)
+    if not standings:
+        say(f"{env} has had no release yet.")
+    for standing in standings:
+        record = standing.record
+        what = f"{record.id:<12} {record.identity[7:19]}  {_metrics(record.metrics)}" if record else "no release"
+        say(f"{standing.date:%Y-%m-%d %H:%M}  {standing.sha[:10]}  {what}  {standing.subject} ({standing.author})")
+
+
+def _metrics(metrics: dict[str, float]) -> str:
+    name, value = next(iter(metrics.items()), ("", 0.0))
+    return f"{name} {value:.4f}" if name else "no metric"
+
+
+def status() -> None:
+    """Print what each environment should run and what answers; exit 1 where they disagree."""
+    settings = find()
+    line = trunk(settings)
+    tip = line.tip()
+    rows = statuses.rows(line.git, environments(line.git, tip), tip, lambda env: local.running(settings, env))
+    for row in rows:
+        say(f"{row.env:<12} {_named(row):<40} {_answers(row)}")
+        for trouble in filter(None, (row.held, row.problem, row.disagrees)):
+            say(f"{'':<12} {trouble}")
+    if any(row.disagrees or row.problem for row in rows):
+        raise Refused("Git and what runs disagree.")
+
+
+def _named(row: statuses.Row) -> str:
+    return (
+        f"{row.record.id} {row.record.identity[7:19]} (commit {row.record.commit[:10]})" if row.record else "no release"
+    )
+
+
+def _answers(row: statuses.Row) -> str:
+    return "nothing runs here" if row.live is None else f"answers {row.live.get('release')}"

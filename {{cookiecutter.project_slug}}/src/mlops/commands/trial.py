@@ -1,0 +1,42 @@
+"""`mlops try`: is an idea worth a pull request?"""
+
+from __future__ import annotations
+
+from mlops.commands.words import say
+from mlops.gates.bar import Gates
+from mlops.gates.bar import parse as parse_gates
+from mlops.gates.judge import Rows, comparable_rows, not_worse, versus
+from mlops.pipeline import trial as trials
+from mlops.pipeline.evaluate import dummy, skill
+from mlops.pipeline.measures import measure
+from mlops.pipeline.trial import Trial
+from mlops.project import champion
+from mlops.settings import Settings, find
+
+
+def trial(rows: int) -> None:
+    """Fit on a sample and print what came out beside the champion."""
+    settings = find()
+    gates = parse_gates((settings.root / "gates.yaml").read_text(encoding="utf-8"))
+    found = trials.run(settings, rows, say)
+    score = measure(gates.metric, found.judged)
+    floor = measure(gates.metric, dummy(found.task, found.rows.train, found.rows.test))
+    say(
+        f"score     {gates.metric} {score:.4f} on {len(found.rows.test)} test rows; a dummy has {floor:.4f}, "
+        f"skill {skill(gates.metric, score, floor):.1%}"
+    )
+    _beside_champion(settings, gates, found)
+    say("Nothing was written. A sample sees less than the whole: `dvc repro` trains on all rows.")
+
+
+def _beside_champion(settings: Settings, gates: Gates, found: Trial) -> None:
+    standing = champion()
+    if standing is None:
+        say("champion  none yet: nothing is released to staging")
+        return
+    shas = tuple(batch.sha256 for batch in found.rows.batches)
+    rows = Rows(found.agreed, found.rows.train, found.rows.test, shas)
+    kept = comparable_rows(standing, found.task, rows)
+    judged = found.judged.rows(kept.index.to_numpy())
+    compared = versus(settings, gates, standing, found.task, found.agreed, kept, judged)
+    say(f"champion  {standing.record.id}: {not_worse(gates, compared, len(kept)).words}")

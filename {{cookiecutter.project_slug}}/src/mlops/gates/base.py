@@ -1,0 +1,112 @@
+"""What the base branch says: its bar, its split, its batches. A pull request is judged by these, not by its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import yaml
+
+from mlops.contract.document import parse as parse_contract
+from mlops.contract.errors import MlopsError
+from mlops.delivery.git import Git
+from mlops.gates.bar import Gates
+from mlops.gates.bar import parse as parse_gates
+from mlops.gates.judge import Check
+from mlops.pipeline.params import Params
+from mlops.pipeline.params import parse as parse_params
+
+RAW = "data/raw"
+
+
+@dataclass(frozen=True)
+class Base:
+    """The base commit's own files; None where it has none, as before the first model."""
+
+    commit: str
+    gates: Gates | None
+    params: Params | None
+    target: str | None
+    batches: dict[str, str]
+
+
+def read(git: Git, rev: str) -> Base:
+    """Read the bar of a revision.
+
+    Raises:
+        MlopsError: No such revision, or a file of it is not valid.
+    """
+    commit = git.rev_parse(rev)
+    texts = {name: git.show(commit, name) for name in ("gates.yaml", "params.yaml", "contract.yaml")}
+    said = {name: text.decode("utf-8") for name, text in texts.items() if text is not None}
+    contract = said.get("contract.yaml")
+    return Base(
+        commit=commit,
+        gates=parse_gates(said["gates.yaml"], f"gates.yaml of {rev}") if "gates.yaml" in said else None,
+        params=parse_params(said["params.yaml"], f"params.yaml of {rev}") if "params.yaml" in said else None,
+        target=parse_contract(contract, f"contract.yaml of {rev}").target.name if contract else None,
+        batches=batches(git, commit),
+    )
+
+
+def batches(git: Git, commit: str) -> dict[str, str]:
+    """List the batches of a commit: file name to the checksum that DVC has of it."""
+    pointers = {path: entry.sha for path, entry in git.ls(commit, RAW).items() if path.endswith(".dvc")}
+    texts = git.blobs(pointers.values())
+    return {
+        PurePosixPath(path).stem: pointer_checksum(texts[sha].decode("utf-8"), path) for path, sha in pointers.items()
+    }
+
+
+def pointer_checksum(text: str, path: str) -> str:
+    """Read the checksum out of a `.dvc` file."""
+    try:
+        return str(yaml.safe_load(text)["outs"][0]["md5"])
+    except (yaml.YAMLError, KeyError, IndexError, TypeError) as error:
+        raise MlopsError(f"{RAW}/{path}: not a DVC pointer ({error!r}). Restore it from Git.") from error
+
+
+def check_batches(base: dict[str, str], ours: dict[str, str]) -> Check:
+    """Batches may be added, not changed or dropped."""
+    dropped = sorted(base.keys() - ours.keys())
+    changed = sorted(name for name in base.keys() & ours.keys() if base[name] != ours[name])
+    if dropped or changed:
+        named = [f"{name} is {word}" for word, names in (("dropped", dropped), ("changed", changed)) for name in names]
+        return Check(
+            "data", "block", f"Data is append-only: {'; '.join(named)}. Bring it back, or have an owner merge this."
+        )
+    added = sorted(ours.keys() - base.keys())
+    return Check(
+        "data",
+        "pass",
+        f"{len(added)} batches added{': ' + ', '.join(added) if added else ''}, none changed or dropped.",
+    )
+
+
+def check_question(base: Base, params: Params, target: str) -> None:
+    """Refuse to judge a model that answers another question than the base branch asks.
+
+    Raises:
+        MlopsError: Task, target or positive label differ from the base's.
+    """
+    if base.params is None or base.target is None:
+        return
+    theirs = (base.params.task, base.target, base.params.positive)
+    ours = (params.task, target, params.positive)
+    for word, before, now in zip(("task", "target", "positive"), theirs, ours, strict=True):
+        if before != now:
+            raise MlopsError(
+                f"{word} is {now!r} here and {before!r} on the base branch, whose bar cannot judge this. "
+                "Start a new project for another question, or have an owner merge this."
+            )
+
+
+def rows_differ(base: Params, ours: Params) -> bool:
+    """Tell whether the pull request holds out other rows than the base's settings would."""
+    return (base.split, base.window, base.label_delay) != (ours.split, ours.window, ours.label_delay)
+
+
+def default_rev(git: Git, remote: str, branch: str) -> str:
+    """Name the main branch: the remote's where there is one."""
+    there = git.attempt("rev-parse", "--verify", "--quiet", f"refs/remotes/{remote}/{branch}")
+    return f"{remote}/{branch}" if not there.returncode else branch

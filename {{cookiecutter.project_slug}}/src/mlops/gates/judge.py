@@ -1,0 +1,180 @@
+"""Put champion and challenger side by side and say yes or no."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from mlops import scoring
+from mlops.contract.errors import MlopsError
+from mlops.contract.model import Contract
+from mlops.contract.task import Task, load_task
+from mlops.data import table
+from mlops.delivery.champion import Champion
+from mlops.environment import serving_python
+from mlops.gates.bar import Gates
+from mlops.gates.rows import raw_for, unseen
+from mlops.gates.verdict import Comparison, compare
+from mlops.pipeline import bootstrap
+from mlops.pipeline.evaluate import dummy, skill
+from mlops.pipeline.labels import encode
+from mlops.pipeline.measures import Floats, Judged, measure
+from mlops.pipeline.train import serve
+from mlops.settings import Settings
+
+Outcome = Literal["pass", "warn", "block"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One gate's answer and why, in a sentence."""
+
+    gate: str
+    outcome: Outcome
+    words: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All answers under one bar; `dropped` counts test rows that the champion had been trained on."""
+
+    bar: str
+    metric: str
+    rows: int
+    dropped: int
+    checks: tuple[Check, ...]
+    score: float
+    dummy: float
+    skill: float
+    comparison: Comparison | None = None
+    gates: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no gate blocks."""
+        return all(check.outcome != "block" for check in self.checks)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is judged: typed test and training rows of the challenger, and the sha256 of each batch."""
+
+    agreed: Contract
+    train: pd.DataFrame
+    test: pd.DataFrame
+    shas: tuple[str, ...]
+
+
+FIRST = Check("champion", "pass", "There is no champion yet: this is the first release, judged by the floor alone.")
+
+
+def judge(settings: Settings, bar: str, gates: Gates, rows: Rows, champion: Champion | None) -> Judgement:
+    """Judge the project's bundle against the champion's under one bar.
+
+    Raises:
+        MlopsError: It cannot be judged: a metric is not defined, rows or columns are missing, a bundle does not run.
+    """
+    task = load_task(settings.bundle / "task.json")
+    kept = rows.test if champion is None else comparable_rows(champion, task, rows)
+    scores = serve(settings, table.to_json(kept, rows.agreed), len(kept))
+    challenger = Judged(encode(kept[task.target], task.classes), scores, task.threshold)
+    score = measure(gates.metric, challenger)
+    floor = measure(gates.metric, dummy(task, rows.train, kept))
+    gained = skill(gates.metric, score, floor)
+    comparison = None if champion is None else versus(settings, gates, champion, task, rows.agreed, kept, challenger)
+    checks = (
+        beats_dummy(gates, score, floor, gained),
+        FIRST if comparison is None else not_worse(gates, comparison, len(kept)),
+    )
+    dropped = len(rows.test) - len(kept)
+    return Judgement(
+        bar, gates.metric, len(kept), dropped, checks, score, floor, gained, comparison, gates.model_dump()
+    )
+
+
+def comparable_rows(champion: Champion, task: Task, rows: Rows) -> pd.DataFrame:
+    """Keep the test rows that the champion was not trained on.
+
+    Raises:
+        MlopsError: The champion answers another question, or too few rows are left.
+    """
+    theirs = _comparable(load_task(champion.bundle / "task.json"), task)
+    return unseen(theirs, rows.agreed, rows.test, rows.shas)
+
+
+def versus(
+    settings: Settings,
+    gates: Gates,
+    champion: Champion,
+    task: Task,
+    agreed: Contract,
+    rows: pd.DataFrame,
+    challenger: Judged,
+) -> Comparison:
+    """Score the champion on the challenger's rows, in a process and environment of its own, and compare."""
+    theirs = load_task(champion.bundle / "task.json")
+    raw = raw_for(settings, champion, agreed, rows)
+    python = serving_python(champion.requirements, settings.cache / "envs")
+    scores = np.asarray(scoring.score(champion.bundle, champion.source, python, raw, len(rows)))
+    incumbent = Judged(challenger.truth, aligned(scores, theirs, task), theirs.threshold)
+    groups = None if agreed.group is None else rows[agreed.group.name].astype(str).to_numpy()
+    resampled = bootstrap.differences(gates.metric, challenger, incumbent, groups)
+    return compare(measure(gates.metric, incumbent), measure(gates.metric, challenger), resampled, gates.margin)
+
+
+def _comparable(theirs: Task, ours: Task) -> Task:
+    if (theirs.task, theirs.target) != (ours.task, ours.target):
+        raise MlopsError(
+            f"the champion does {theirs.task} on {theirs.target!r}, this model {ours.task} on {ours.target!r}: they "
+            "cannot be compared. Start a new project for another target, or have an owner merge this."
+        )
+    if ours.task == "binary" and theirs.classes[-1:] != ours.classes[-1:]:
+        raise MlopsError(
+            f"params.yaml: positive is {ours.classes[-1]!r}, the champion's is {theirs.classes[-1]!r}: "
+            "they cannot be compared. Keep the champion's."
+        )
+    return theirs
+
+
+def aligned(scores: Floats, theirs: Task, ours: Task) -> Floats:
+    """Put the champion's columns in the order of the challenger's classes; one that it does not know gets 0."""
+    if not ours.classes or theirs.classes == ours.classes:
+        return scores
+    known = {label: column for column, label in enumerate(theirs.classes)}
+    columns = [scores[:, known[c]] if c in known else np.zeros(len(scores)) for c in ours.classes]
+    return np.stack(columns, axis=1)
+
+
+def beats_dummy(gates: Gates, score: float, floor: float, gained: float) -> Check:
+    """Ask for a share of the way from the dummy to the best possible."""
+    words = (
+        f"{gates.metric} {score:.4f} is {gained:.1%} of the way from a dummy's {floor:.4f} to the best possible; "
+        f"{gates.beats_dummy_by:.0%} is asked for."
+    )
+    return Check("dummy", "pass" if gained >= gates.beats_dummy_by else "block", words)
+
+
+def not_worse(gates: Gates, found: Comparison, rows: int) -> Check:
+    """Turn a comparison into an outcome and a sentence."""
+    bounds = (
+        f"{gates.metric} {found.difference:+.4f} (90 % interval {found.low:+.4f} to {found.high:+.4f}) on {rows} rows"
+    )
+    if found.answer == "worse":
+        return Check("champion", "block", f"Worse than the champion: {bounds}, beyond the margin of {gates.margin}.")
+    if found.answer == "not worse":
+        return Check("champion", "pass", f"Not worse than the champion: {bounds}, margin {gates.margin}.")
+    outcome: Outcome = "block" if gates.when_unsure == "block" else "warn"
+    return Check(
+        "champion",
+        outcome,
+        f"Cannot tell whether it is worse: {bounds}. "
+        f"The smallest loss that these rows could show is {found.smallest_loss:.4f}.",
+    )
+
+
+def as_json(judgement: Judgement) -> dict[str, Any]:
+    """Turn a judgement into plain values."""
+    return {**asdict(judgement), "passed": judgement.passed}

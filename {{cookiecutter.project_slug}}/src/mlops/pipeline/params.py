@@ -1,0 +1,82 @@
+"""The numbers of the pipeline: `params.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mlops.contract.errors import MlopsError
+
+
+class Maximize(BaseModel):
+    """A threshold that is found: the one with the best score on training folds."""
+
+    model_config = ConfigDict(extra="forbid")
+    maximize: str
+
+
+class Split(BaseModel):
+    """How rows are held out."""
+
+    model_config = ConfigDict(extra="forbid")
+    method: Literal["time", "random", "group"]
+    test: str = "20%"
+    seed: int = 0
+
+
+class Window(BaseModel):
+    """How many of the newest training batches are used."""
+
+    model_config = ConfigDict(extra="forbid")
+    sliding: int
+
+
+class Params(BaseModel):
+    """The content of params.yaml, closed: a key that nothing reads is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+    task: Literal["binary", "multiclass", "regression"]
+    positive: bool | int | float | str | None = None
+    threshold: float | Maximize = 0.5
+    label_delay: str = "0d"
+    split: Split
+    window: Literal["expanding"] | Window = "expanding"
+    model: dict[str, Any] = {}
+
+    @property
+    def window_setting(self) -> str | dict[str, int]:
+        """The window as plain values."""
+        return self.window if isinstance(self.window, str) else self.window.model_dump()
+
+
+def parse(text: str, where: str = "params.yaml") -> Params:
+    """Read the text of a params.yaml.
+
+    Raises:
+        MlopsError: It is not valid YAML, or a key or value is not one of ours.
+    """
+    try:
+        return Params.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise MlopsError(f"{where}: not valid YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise MlopsError(f"{where}: {key}: {first['msg']}, not {first['input']!r}. Correct it.") from error
+
+
+def load(root: Path) -> Params:
+    """Read the project's params.yaml.
+
+    Raises:
+        MlopsError: It is missing or not valid.
+    """
+    path = root / "params.yaml"
+    if not path.is_file():
+        raise MlopsError(
+            "params.yaml is not there yet. Run `mlops contract infer FILE --target COLUMN` to propose one."
+        )
+    return parse(path.read_text(encoding="utf-8"))

@@ -1,0 +1,97 @@
+"""Does the bundle, where the server runs it, say what the estimator says?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlops.contract.columns import Json
+from mlops.contract.errors import MlopsError
+from mlops.contract.model import Contract
+from mlops.pipeline.fit import Fitted
+from mlops.pipeline.measures import Floats
+
+TOLERANCE = 1e-4
+SHARE = 0.001
+EDGES = 3
+Raw = dict[str, list[Json]]
+
+
+def edge_rows(agreed: Contract, raw: Raw) -> Raw:
+    """Make three rows that no table has: all null, a category never seen, and empty text.
+
+    Args:
+        agreed: the contract.
+        raw: JSON values by column; the first row fills in where an edge row says nothing.
+
+    Returns:
+        JSON values of three rows.
+    """
+    edges: Raw = {}
+    for column in agreed.inputs:
+        text, first = column.kind == "string", raw[column.name][0]
+        edges[column.name] = [None, "never seen \N{SNOWMAN}" if text else first, "" if text else first]
+    return edges
+
+
+def check(fitted: Fitted, frame: pd.DataFrame, served: Floats) -> float:
+    """Compare the estimator's scores with the served ones.
+
+    Args:
+        fitted: the estimator.
+        frame: its features, n rows.
+        served: scores of the same rows by the bundle in the serving environment, (n, k) or (n,).
+
+    Returns:
+        The share of rows that differ by more than 1e-4 * max(1, |p|).
+
+    Raises:
+        MlopsError: More than 0.1 % of the rows differ.
+    """
+    expected = fitted.scores(frame)
+    apart = _apart(expected, served)
+    share = float(apart.mean())
+    if share > SHARE:
+        row = int(np.argmax(apart))
+        raise MlopsError(
+            f"model.onnx and the estimator differ in {apart.sum()} of {len(apart)} rows (for example "
+            f"{served[row].tolist()!r} instead of {expected[row].tolist()!r} in row {row}){_suspect(fitted, frame)}. "
+            "Use another step, or define `to_onnx(fitted, example)` in model.py."
+        )
+    return share
+
+
+def _apart(expected: Floats, served: Floats) -> Any:
+    apart = np.abs(served - expected) > TOLERANCE * np.maximum(1, np.abs(expected))
+    return apart.any(axis=1) if apart.ndim == 2 else apart
+
+
+def _suspect(fitted: Fitted, frame: pd.DataFrame) -> str:
+    """Name the first step of a scikit-learn pipeline whose own graph differs."""
+    steps = getattr(fitted.estimator, "steps", [])
+    for length in range(1, len(steps)):
+        part, name = fitted.estimator[:length], steps[length - 1][0]
+        if not _same_graph(part, fitted, frame):
+            return f": step {name!r} converts to something else"
+    return f": step {steps[-1][0]!r} converts to something else" if steps else ""
+
+
+def _same_graph(part: Any, fitted: Fitted, frame: pd.DataFrame) -> bool:
+    import onnxruntime
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+
+    types = {"float": FloatTensorType, "string": StringTensorType}
+    graph = convert_sklearn(part, initial_types=[(f.name, types[f.kind]([None, 1])) for f in fitted.features])
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    feed = {
+        node.name: frame[feature.name].to_numpy().reshape(-1, 1)
+        for node, feature in zip(session.get_inputs(), fitted.features, strict=True)
+    }
+    try:
+        got = np.asarray(session.run(None, feed)[0], dtype=np.float64)
+    except Exception:  # a graph that raises is the culprit as much as one that lies
+        return False
+    return bool(np.allclose(got, np.asarray(part.transform(frame), dtype=np.float64), atol=1e-4, equal_nan=True))

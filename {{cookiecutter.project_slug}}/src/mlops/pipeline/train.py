@@ -1,0 +1,63 @@
+"""Stage `train`: fit, convert, write the bundle, and see that the server would say the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mlops import scoring
+from mlops.contract.columns import to_columns
+from mlops.contract.model import Contract
+from mlops.data import table
+from mlops.environment import serving_python
+from mlops.pipeline import bundle, convert, dataset, parity, prepare
+from mlops.pipeline.fit import Fitted, fit
+from mlops.pipeline.measures import Floats
+from mlops.pipeline.params import load as load_params
+from mlops.pipeline.stage import run
+from mlops.settings import Settings
+
+PARITY_ROWS = 5000
+
+
+def _work(settings: Settings) -> str:
+    agreed, params, prepared = dataset.contract(settings), load_params(settings.root), prepare.load(settings.root)
+    name = agreed.target.name
+    known = pd.concat([prepared.train[name], prepared.test[name]])
+    fitted = fit(settings, agreed, params, prepared.train, known)
+    graph = convert.to_onnx(settings, fitted)
+    bundle.write(settings, agreed, params, fitted, graph, prepared.split, prepared.batches, settings.bundle)
+    apart = check_parity(settings, agreed, fitted, prepared.test.head(PARITY_ROWS))
+    empty = [feature.name for feature in fitted.features if feature.constant]
+    warning = f"; always null and so a constant: {', '.join(empty)}" if empty else ""
+    return (
+        f"{type(fitted.estimator).__name__} on {len(fitted.example)} rows and {len(fitted.features)} features, "
+        f"{len(graph.SerializeToString()) / 1e6:.2f} MB; ONNX equals it in {1 - apart:.2%} of rows{warning}"
+    )
+
+
+def check_parity(settings: Settings, agreed: Contract, fitted: Fitted, test: pd.DataFrame) -> float:
+    """Compare the bundle in the serving environment with the estimator here, on test rows and edge rows."""
+    raw = table.to_json(test, agreed)
+    edges = parity.edge_rows(agreed, raw)
+    function = dataset.features_function(settings)
+    # Test rows go the way of training here and the way of a request there; edge rows have only the latter.
+    frame = pd.concat(
+        [
+            dataset.features(function, agreed, test),
+            dataset.frame_of(function, to_columns(agreed, edges), parity.EDGES),
+        ],
+        ignore_index=True,
+    )
+    both = {name: [*raw[name], *values] for name, values in edges.items()}
+    return parity.check(fitted, frame, serve(settings, both, len(frame)))
+
+
+def serve(settings: Settings, raw: parity.Raw, n: int) -> Floats:
+    """Score rows with the project's bundle in an environment with requirements/serve.txt alone."""
+    python = serving_python(settings.root / "requirements" / "serve.txt", settings.cache / "envs")
+    return np.asarray(scoring.score(settings.bundle, settings.root / "src", python, raw, n))
+
+
+if __name__ == "__main__":
+    run("train", _work)

@@ -1,0 +1,61 @@
+"""Stage `validate`: the newest batch and the whole keep the contract."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pandas as pd
+
+from mlops.contract.errors import Refused
+from mlops.contract.model import Contract
+from mlops.data import check, table
+from mlops.data.batches import BatchFile, list_batches
+from mlops.data.violation import Violation
+from mlops.pipeline import dataset
+from mlops.pipeline.stage import run, write_json
+from mlops.settings import Settings
+
+
+def _work(settings: Settings) -> str:
+    agreed, batches = dataset.contract(settings), list_batches(settings.root)
+    frames = {batch.path.name: table.read_raw(batch.path) for batch in batches}
+    newest = batches[-1]
+    found = {newest.path.name: check.check(frames[newest.path.name], agreed, newest.path.name)}
+    if len(batches) > 1:
+        whole = pd.concat(frames.values(), ignore_index=True)
+        found["all batches"] = check.check(whole, agreed, "all batches")
+    write_json(settings.root / "reports" / "validation.json", _report(batches, frames, agreed, found))
+    return judge(found, len(batches), sum(map(len, frames.values())))
+
+
+def judge(found: dict[str, list[Violation]], batches: int, rows: int) -> str:
+    """Print what breaks the contract and stop if a rule of severity `error` is among it.
+
+    Raises:
+        Refused: One is.
+    """
+    violations = [violation for several in found.values() for violation in several]
+    for violation in violations:
+        print(f"{violation.severity}: {violation}", file=sys.stderr)
+    errors = [violation for violation in violations if violation.severity == "error"]
+    if errors:
+        raise Refused(f"the data breaks the contract in {len(errors)} places, listed above. Nothing was trained.")
+    return f"{rows} rows in {batches} batches keep the contract, {len(violations)} warnings"
+
+
+def _report(
+    batches: list[BatchFile],
+    frames: dict[str, pd.DataFrame],
+    agreed: Contract,
+    found: dict[str, list[Violation]],
+) -> dict[str, Any]:
+    return {
+        "contract": agreed.version,
+        "batches": {batch.path.name: len(frames[batch.path.name]) for batch in batches},
+        "violations": {part: [str(violation) for violation in several] for part, several in found.items()},
+    }
+
+
+if __name__ == "__main__":
+    run("validate", _work)

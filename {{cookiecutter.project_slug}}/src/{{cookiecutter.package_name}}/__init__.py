@@ -1,0 +1,1 @@
+"""What is ours: how columns become features, and what is fitted."""
