@@ -16,7 +16,7 @@ from mlops.contract.errors import MlopsError
 from mlops.contract.model import Kind
 from mlops.contract.times import FIRST, LAST
 from mlops.data.csv_text import check_names
-from mlops.data.parse import whole
+from mlops.data.parse import typed_text, whole
 
 Series = pd.Series
 Array = np.ndarray[Any, Any]
@@ -103,7 +103,7 @@ def _strings(array: pa.Array) -> Series[Any]:
 
 
 def _empty(array: pa.Array, kind: Kind) -> Array:
-    if kind != "string" or not _is_text(array.type):
+    if kind not in ("string", "date", "timestamp") or not _is_text(array.type):
         return np.zeros(len(array), dtype=bool)
     return np.array([item == "" for item in array.to_pylist()], dtype=bool)
 
@@ -117,6 +117,8 @@ def _numbers(array: pa.Array, kind: Kind) -> Series[Any]:
 
 
 def _times(array: pa.Array, kind: Kind, zone: ZoneInfo) -> Series[Any]:
+    if _is_text(array.type):  # as a client sends them
+        return typed_text(pd.Series(array.to_pylist(), dtype=object), kind, zone)[0]
     nowhere = pd.Series(np.full(len(array), np.datetime64("NaT"), dtype="datetime64[us]"))
     if pa.types.is_date(array.type):
         times = array.cast(pa.date32(), safe=False).cast(pa.timestamp("us"))

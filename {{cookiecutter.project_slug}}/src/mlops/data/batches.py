@@ -85,12 +85,17 @@ def arrive(settings: Settings, initial: bool = False) -> list[BatchFile]:
         raise MlopsError("This project has no source of batches ([tool.mlops] source). Use `mlops data add FILE`.")
     sys.path.insert(0, str(settings.root / "src"))
     source = import_module(settings.source)
-    have = len(_batches(settings.root / "data" / "raw"))
+    have = len(_numbers(settings.root / "data" / "raw"))
     wanted = source.INITIAL if initial else have + 1
     names = source.names()[have:wanted]
     if not names and not initial:
         raise MlopsError(f"{settings.source} has no batch after {have}. New data is added with `mlops data add FILE`.")
     return [_track(settings.root, name, ".parquet", _writer(source.load(name))) for name in names]
+
+
+def _numbers(folder: Path) -> set[int]:
+    """List the numbers that are taken, whether the batch was pulled or not."""
+    return {int(path.name[:4]) for path in folder.glob("*") if NAME.fullmatch(path.name.removesuffix(".dvc"))}
 
 
 def _writer(frame: pd.DataFrame) -> Callable[[Path], object]:
@@ -100,9 +105,7 @@ def _writer(frame: pd.DataFrame) -> Callable[[Path], object]:
 def _track(root: Path, name: str, suffix: str, write: Callable[[Path], object]) -> BatchFile:
     folder = root / "data" / "raw"
     folder.mkdir(parents=True, exist_ok=True)
-    # A batch that was pulled or not, its number is taken.
-    taken = [int(path.name[:4]) for path in folder.iterdir() if NAME.fullmatch(path.name.removesuffix(".dvc"))]
-    number = max(taken, default=0) + 1
+    number = max(_numbers(folder), default=0) + 1
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "batch"
     path = folder / f"{number:04d}-{slug}{suffix}"
     write(path)
