@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+from mlops.commands.words import say
 from mlops.delivery import local
 from mlops.delivery.image import BUNDLE
 from mlops.environment import serving_python
@@ -13,12 +14,12 @@ from mlops.settings import find
 
 def up(env: str, port: int, *, detach: bool) -> None:
     """Serve the release that Git names."""
-    local.up(find(), env, port=port, detach=detach)
+    local.up(find(), env, port=port, detach=detach, say=say)
 
 
 def down(env: str) -> None:
     """Stop what `up` started."""
-    local.down(find(), env)
+    say(f"{env}: stopped" if local.down(find(), env) else f"{env}: nothing was running")
 
 
 def serve(port: int) -> None:

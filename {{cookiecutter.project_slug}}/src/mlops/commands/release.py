@@ -14,7 +14,6 @@ from mlops.delivery import status as statuses
 from mlops.delivery.dvc import Dvc
 from mlops.delivery.image import identity
 from mlops.delivery.layout import environments, require_environment
-from mlops.delivery.publish import Outcome
 from mlops.delivery.trunk import trunk
 from mlops.gates import report as reports
 from mlops.gates import run as gates
@@ -48,7 +47,7 @@ def release(env: str, *, force: bool) -> None:
     say(f"image     {image.repository}@{image.digest[:19]}… {'built' if built else 'found: nothing to build'}")
     Dvc(settings.root).push()
     say("data      batches, model and cached results are at the DVC remote")
-    _tell(releases.release(line, env, found, image, force=force), line.where)
+    say(releases.release(line, env, found, image, force=force).words)
 
 
 def _judge(settings: Settings, base: str, env: str, name: str) -> None:
@@ -70,14 +69,7 @@ def _known(settings: Settings, base: str, env: str, name: str) -> dict[str, Any]
 
 def rollback(env: str, to: str | None) -> None:
     """Restore what stood before."""
-    line = trunk(find())
-    _tell(rollbacks.rollback(line, env, to), line.where)
-
-
-def _tell(outcome: Outcome, where: str) -> None:
-    say(outcome.words)
-    if outcome.commit:
-        say(f"commit    {outcome.commit[:10]} on {where}; take it back with: git revert {outcome.commit[:10]}")
+    say(rollbacks.rollback(trunk(find()), env, to).words)
 
 
 def history(env: str) -> None:
@@ -104,7 +96,7 @@ def status() -> None:
     settings = find()
     line = trunk(settings)
     tip = line.tip()
-    rows = statuses.rows(line.git, environments(line.git, tip), tip, lambda env: local.running(settings, env))
+    rows = statuses.rows(line.git, environments(line.git, tip), tip, lambda env: local.live(settings, env))
     for row in rows:
         say(f"{row.env:<12} {_named(row):<40} {_answers(row)}")
         for trouble in filter(None, (row.held, row.problem, row.disagrees)):

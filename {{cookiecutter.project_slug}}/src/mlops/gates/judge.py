@@ -165,7 +165,8 @@ def not_worse(gates: Gates, found: Comparison, rows: int) -> Check:
     if found.answer == "worse":
         return Check("champion", "block", f"Worse than the champion: {bounds}, beyond the margin of {gates.margin}.")
     if found.answer == "not worse":
-        return Check("champion", "pass", f"Not worse than the champion: {bounds}, margin {gates.margin}.")
+        word = "Better" if found.low > 0 else "Not worse"
+        return Check("champion", "pass", f"{word} than the champion: {bounds}, margin {gates.margin}.")
     outcome: Outcome = "block" if gates.when_unsure == "block" else "warn"
     return Check(
         "champion",
