@@ -1,0 +1,181 @@
+"""What a baked project holds, and that a person could have written it."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from bake.conftest import OTHER
+from baking import PROJECT, BakedProject, bake
+
+from mlops.settings import Settings
+
+pytestmark = pytest.mark.bake
+
+ALWAYS = {
+    ".dvc/.gitignore",
+    ".dvc/config",
+    ".dvcignore",
+    ".editorconfig",
+    ".gitattributes",
+    ".github/CODEOWNERS",
+    ".github/workflows/main.yml",
+    ".github/workflows/pull-request.yml",
+    ".gitignore",
+    ".python-version",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "data/raw/.gitignore",
+    "deploy/envs/production/values.yaml",
+    "deploy/envs/staging/values.yaml",
+    "docs/guides/storage.md",
+    "docs/reference/settings.md",
+    "dvc.yaml",
+    "notebooks/explore.ipynb",
+    "pyproject.toml",
+    "requirements/dev.txt",
+    "requirements/serve.txt",
+    "requirements/train.txt",
+    "requirements/uv.txt",
+    "tests/conftest.py",
+    "tests/test_contract.py",
+    "tests/test_features.py",
+    "tests/test_model.py",
+}
+OWN = {"__init__.py", "features.py", "model.py"}
+EXAMPLE = {
+    "contract.yaml",
+    "example.mk",
+    "gates.yaml",
+    "params.yaml",
+    "requirements/flights.in",
+    "requirements/flights.txt",
+    "scripts/demo.py",
+    "src/flight_delays/flights.py",
+}
+MACHINERY = "src/mlops/"
+RAW = (".github/workflows/", MACHINERY, "notebooks/")
+
+
+def machinery() -> dict[str, bytes]:
+    """Read the machinery where it lies in the template."""
+    paths = (PROJECT / MACHINERY).rglob("*.py")
+    return {path.relative_to(PROJECT).as_posix(): path.read_bytes() for path in paths}
+
+
+def test_exactly_these_files_with_example_data(example: BakedProject) -> None:
+    rest = {name for name in example.files() if not name.startswith(MACHINERY)}
+    assert rest == ALWAYS | EXAMPLE | {f"src/flight_delays/{name}" for name in OWN}
+
+
+def test_exactly_these_files_without(plain: BakedProject) -> None:
+    rest = {name for name in plain.files() if not name.startswith(MACHINERY)}
+    assert rest == ALWAYS | {f"src/koechel_no1/{name}" for name in OWN}
+
+
+def test_nothing_lies_about_that_is_not_committed(baked: BakedProject) -> None:
+    assert baked.git("status", "--porcelain", "--ignored") == ""
+    assert [
+        path for path in baked.path.rglob("*") if path.is_dir() and not any(path.iterdir()) and ".git" not in path.parts
+    ] == []
+
+
+def test_the_machinery_is_the_same_bytes(baked: BakedProject) -> None:
+    copied = {name: (baked.path / name).read_bytes() for name in baked.files() if name.startswith(MACHINERY)}
+    assert copied == machinery()
+
+
+def test_the_machinery_holds_no_jinja() -> None:
+    assert [name for name, content in machinery().items() if re.search(rb"\{\{\s*cookiecutter|\{%", content)] == []
+
+
+def test_no_jinja_is_left(baked: BakedProject) -> None:
+    left = [n for n in baked.files() if not n.startswith(RAW) and re.search(r"\{\{|\{%|%\}|\{#", baked.read(n))]
+    assert left == []
+    assert [name for name in baked.files() if "cookiecutter." in baked.read(name)] == []
+
+
+def test_a_person_could_have_written_it(baked: BakedProject) -> None:
+    for name in baked.files():
+        text = baked.read(name)
+        blank = "\n\n\n\n" if name.endswith(".py") else "\n\n\n"
+        assert blank not in text, name
+        assert not re.search(r"[ \t]\n", text), name
+        assert text == "" or text.endswith("\n"), name
+        assert not text.endswith("\n\n"), name
+
+
+def test_everything_parses(baked: BakedProject) -> None:
+    parsers = {
+        ".py": ast.parse,
+        ".toml": tomllib.loads,
+        ".json": json.loads,
+        ".ipynb": json.loads,
+        ".yaml": lambda text: list(yaml.safe_load_all(text)),
+        ".yml": lambda text: list(yaml.safe_load_all(text)),
+    }
+    for name in baked.files():
+        if parse := parsers.get(Path(name).suffix):
+            parse(baked.read(name))
+
+
+def test_workflows_are_yaml_before_rendering() -> None:
+    workflows = list((PROJECT / ".github" / "workflows").glob("*.yml"))
+    assert len(workflows) == 2
+    for path in workflows:
+        assert yaml.safe_load(path.read_text(encoding="utf-8"))["permissions"] == {}
+
+
+def test_answers_arrive(plain: BakedProject) -> None:
+    project = tomllib.loads(plain.read("pyproject.toml"))["project"]
+    assert project["name"] == "koechel"
+    assert project["description"] == OTHER["description"]
+    assert project["authors"] == [{"name": OTHER["author"]}]
+    assert plain.read("README.md").startswith("# " + OTHER["project_name"].replace("<", "&lt;") + "\n")
+    assert plain.read(".python-version") == "3.12\n"
+    assert OTHER["author"] in plain.read("LICENSE")
+    assert "@music\n" in plain.read(".github/CODEOWNERS")
+    assert "url = ../../koechel-storage/dvc" in plain.read(".dvc/config")
+
+
+@pytest.mark.parametrize("license_", ["Apache-2.0", "MIT", "BSD-3-Clause", "Proprietary"])
+def test_one_license(tmp_path: Path, license_: str) -> None:
+    words = {
+        "Apache-2.0": "Apache License",
+        "MIT": "MIT License",
+        "BSD-3-Clause": "BSD 3-Clause",
+        "Proprietary": "All rights",
+    }
+    project = bake(tmp_path, license=license_)
+    assert [word for word in words.values() if word in project.read("LICENSE")] == [words[license_]]
+    assert [name for name in project.files() if "LICENSE" in name] == ["LICENSE"]
+
+
+def test_without_example_data_nothing_knows_flights(plain: BakedProject) -> None:
+    knowing = [n for n in plain.files() if re.search(r"flight|nyc|carrier|airport", plain.read(n), flags=re.IGNORECASE)]
+    assert knowing == []
+
+
+def test_the_settings_page_lists_every_setting(example: BakedProject) -> None:
+    listed = re.findall(r"^\| `(\w+)` \|", example.read("docs/reference/settings.md"), flags=re.MULTILINE)
+    fields = {field.name for field in dataclasses.fields(Settings)} - {"root", "slug"}
+    assert set(listed) == fields
+    assert set(tomllib.loads(example.read("pyproject.toml"))["tool"]["mlops"]) <= fields
+
+
+def test_two_bakes_are_identical(example: BakedProject, tmp_path: Path) -> None:
+    again = bake(tmp_path)
+    assert again.git("rev-parse", "HEAD^{tree}") == example.git("rev-parse", "HEAD^{tree}")
+
+
+def test_readmes_are_short_and_start_early(baked: BakedProject) -> None:
+    lines = baked.read("README.md").splitlines()
+    assert len(lines) <= 120
+    assert next(number for number, line in enumerate(lines) if "make setup" in line) < 30
