@@ -157,8 +157,13 @@ class Git:
 
 def complaint(done: subprocess.CompletedProcess[bytes]) -> str:
     """Condense what a process said to its last lines, without the credentials of an address."""
-    said = (done.stderr or done.stdout).decode("utf-8", "replace").strip() or f"exit code {done.returncode}"
-    return re.sub(r"://[^@/\s]+@", "://***@", " ".join(said.splitlines()[-4:]))
+    said = (done.stderr or done.stdout).decode("utf-8", "replace") or f"exit code {done.returncode}"
+    return without_credentials(" ".join([line for line in said.splitlines() if line.strip()][-4:]))
+
+
+def without_credentials(text: str) -> str:
+    """Blank out what stands before the host of an address."""
+    return re.sub(r"://[^@/\s]+@", "://***@", text)
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:

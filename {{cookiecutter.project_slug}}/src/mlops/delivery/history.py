@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
+from itertools import zip_longest
 
 from mlops.contract.errors import MlopsError
 from mlops.delivery.git import Git
@@ -15,6 +17,9 @@ from mlops.delivery.records import Record, parse, render
 
 FORMAT = "--format=tformat:%H%x00%an%x00%aI%x00%s"
 SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+
+# Every attempt of a busy release reads the same history again.
+_record = lru_cache(maxsize=4096)(parse)
 
 # How far up the main branch a commit lies; a commit that came by a merge lies just below that merge.
 Order = Mapping[str, int]
@@ -141,7 +146,7 @@ def _parsed(tokens: list[str]) -> Iterator[tuple[Standing, str, str]]:
     rest = iter(tokens)
     sha = author = when = subject = ""
     for token in rest:
-        if token.startswith(":"):
+        if token.lstrip("\n").startswith(":"):
             path = next(rest)
             date_ = datetime.fromisoformat(when)
             yield Standing(path.split("/")[-2], None, sha, author, date_, subject), path, token.split()[3]
@@ -153,11 +158,11 @@ def _read(standing: Standing, path: str, text: bytes | None) -> Standing:
     if text is None:
         return standing
     try:
-        return replace(standing, record=parse(text, path))
+        return replace(standing, record=_record(text, path))
     except MlopsError as error:
         return replace(standing, problem=str(error))
 
 
 def _distinct(standings: list[Standing]) -> list[Standing]:
-    pairs = zip(standings, [*standings[1:], None], strict=True)
+    pairs = zip_longest(standings, standings[1:])
     return [s for s, older in pairs if older is None or s.problem or older.problem or s.record != older.record]

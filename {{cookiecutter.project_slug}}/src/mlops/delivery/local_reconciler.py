@@ -46,10 +46,9 @@ class Reconciler:
 
     def step(self) -> None:
         """Look once at Git and at the server, and do what is to be done."""
-        self._reap()
         self._look()
+        alive = self._reap()
         last = self.server.wanted if self.server else None
-        alive = self.server is not None and self.server.alive()
         self.failed = relevant(self.failed, self.wanted, last)
         chosen = decide(self.wanted, last, alive, self.failed, time.monotonic())
         if chosen is not None:
@@ -106,13 +105,13 @@ class Reconciler:
             self.leaving.append(old)
             old.leave()
             after = f"; {old.name} drains"
+        self.write_state()
         record = started.wanted.record
         wrong = difference(started.wanted, version(self.port) or {})
         self._said.pop("fail", None)
         self._tell(f"{record.id} (commit {record.commit[:7]}) is serving on {self.url}{after}")
         if wrong:
             self._tell(f"but {self.url}/version answers {wrong}")
-        self.write_state()
 
     def _fail(self, wanted: Wanted, reason: str) -> None:
         before = self.failed.get(wanted.text)
@@ -124,18 +123,24 @@ class Reconciler:
         alive = self.server is not None and self.server.alive()
         return f" {self.server.name} keeps serving." if self.server and alive else ""
 
-    def _reap(self) -> None:
+    def _reap(self) -> bool:
+        """Notice who ended, and tell whether the server runs; asked once a step, so that no end goes unseen."""
         for server in [server for server in self.leaving if not server.alive()]:
             self.leaving.remove(server)
             server.told.close()
             self._tell(f"{server.name} drained")
-        server_died = self.server is not None and not self.server.alive() and not self.server.told.closed
-        if self.server is not None and server_died:
+        if self.server is None or self.server.alive():
+            return self.server is not None
+        if not self.server.told.closed:
             self.server.told.close()
-            if time.monotonic() - self.since > STEADY:
-                self.failed.pop(self.server.wanted.text, None)
-            self._fail(self.server.wanted, f"stopped answering: {self.server.reason()}")
-            self.write_state()
+            self._died(self.server)
+        return False
+
+    def _died(self, server: LocalServer) -> None:
+        if time.monotonic() - self.since > STEADY:
+            self.failed.pop(server.wanted.text, None)
+        self.write_state()
+        self._fail(server.wanted, f"stopped answering: {server.reason()}")
 
     def write_state(self) -> None:
         """Tell other processes what runs."""

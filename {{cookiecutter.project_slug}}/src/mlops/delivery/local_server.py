@@ -129,17 +129,15 @@ def start(settings: Settings, wanted: Wanted, listener: socket.socket, folder: P
     command = [python, "-m", "mlops.serving", "--bundle", image / "bundle", "--release", release]
     command += ["--fd", listener.fileno(), "--ready-fd", tells]
     try:
-        process = _spawn([str(part) for part in command], settings, image, folder, (listener.fileno(), tells))
+        process = _spawn([str(part) for part in command], image, folder, (listener.fileno(), tells))
     finally:
         os.close(tells)
     return LocalServer(wanted, process, pipe, folder / "server.err")
 
 
-def _spawn(
-    command: list[str], settings: Settings, image: Path, folder: Path, descriptors: tuple[int, ...]
-) -> subprocess.Popen[bytes]:
-    # The image is named by its files, so bytecode goes elsewhere.
-    env = environment(image / "src") | {"PYTHONPYCACHEPREFIX": str((settings.cache / "pycache").resolve())}
+def _spawn(command: list[str], image: Path, folder: Path, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    # The image is named by its files, so bytecode goes elsewhere: beside the environment's own.
+    env = environment(image / "src") | {"PYTHONPYCACHEPREFIX": str(Path(command[0]).parents[1] / "pycache")}
     with (folder / "server.log").open("ab") as log, (folder / "server.err").open("wb") as errors:
         # A process group of its own: Ctrl-C is for the reconciler, which drains the server.
         return subprocess.Popen(

@@ -23,6 +23,8 @@ Name = Annotated[
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 
+# The same loader in C, where PyYAML has it: a long history is read at every release.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./:-]+")
 COMMENT_AT = 38
 HEADER = "# What this environment runs. Written by mlops; take it back with `git revert`."
@@ -107,7 +109,7 @@ def parse(text: str | bytes, where: str = "release.yaml") -> Record:
         MlopsError: It is no YAML, or a key is missing, unknown or of the wrong form; the message names it.
     """
     try:
-        return _Document.model_validate(yaml.safe_load(text)).release
+        return _Document.model_validate(yaml.load(text, LOADER)).release
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
     except ValidationError as error:

@@ -142,7 +142,7 @@ def message(env: str, record: Record, before: Record | None) -> str:
         f"replaces  {f'{before.id} ({before.identity[:19]})' if before else 'nothing: the first release here'}",
         *(_metric(name, value, before) for name, value in record.metrics.items()),
     ]
-    back = f"Take it back: git revert ':/^{subject}$', or mlops rollback --env {env}."
+    back = f"Take it back: git revert ':/^{subject}', or mlops rollback --env {env}."
     return "\n".join([subject, "", *lines, "", back]) + "\n"
 
 

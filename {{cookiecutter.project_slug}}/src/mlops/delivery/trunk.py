@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlops.contract.errors import MlopsError
-from mlops.delivery.git import NETWORK, Git, complaint
+from mlops.delivery.git import NETWORK, Git, complaint, without_credentials
 from mlops.settings import Settings
 
 # Two pushes that arrive together: the later one loses the remote's lock instead of the fast-forward.
@@ -97,7 +98,8 @@ def _fetch(git: Git, remote: str, branch: str) -> None:
     if b"couldn't find remote ref" in done.stderr:
         raise MlopsError(f"{remote!r} has no branch {branch!r}. Run `git push -u {remote} {branch}` first.")
     if done.returncode:
-        raise MlopsError(f"{remote!r} could not be asked for {branch!r}: {complaint(done)}")
+        url = without_credentials(git.remote_url(remote) or "no url")
+        raise MlopsError(f"{remote!r} ({url}) could not be asked for {branch!r}: {complaint(done)}")
 
 
 def _push(git: Git, remote: str, sha: str, branch: str) -> bool:
@@ -119,8 +121,8 @@ def _push(git: Git, remote: str, sha: str, branch: str) -> bool:
 def _checkout(git: Git, branch: str) -> Git | None:
     """Find the worktree, if any, that has the branch checked out."""
     folder = ""
-    for field in git.run("worktree", "list", "--porcelain", "-z").decode("utf-8", "surrogateescape").split("\0"):
-        key, _, value = field.partition(" ")
+    for line in os.fsdecode(git.run("worktree", "list", "--porcelain")).split("\n"):
+        key, _, value = line.partition(" ")
         folder = value if key == "worktree" else folder
         if key == "branch" and value == f"refs/heads/{branch}" and Path(folder).is_dir():
             return Git(Path(folder))
