@@ -26,7 +26,7 @@ class App:
         """Answer one request; while draining, tell the client to come back on another connection."""
         if scope["type"] == "http":
             send = self._closing(send)
-            if scope["path"] == "/predict" and scope["method"] == "POST":
+            if scope["path"] == "/predict":
                 await self._predict(scope, receive, send)
                 return
         await self.rest(scope, receive, send)
@@ -55,6 +55,8 @@ class App:
             await refuse(send, 500, f"the server failed on this request ({type(error).__name__})")
 
     async def _bounded(self, scope: Scope, receive: Receive) -> bytes:
+        if scope["method"] != "POST":
+            raise Refusal(405, "send rows to /predict by POST")
         if self.state.busy >= self.state.limit:
             raise Refusal(503, f"{self.state.limit} requests are being answered already; try again in a second")
         self.state.busy += 1

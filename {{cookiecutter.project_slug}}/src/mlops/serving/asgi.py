@@ -13,12 +13,11 @@ Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Headers = tuple[tuple[bytes, bytes], ...]
 
 READ_SECONDS = 15.0
 DRAINED_BYTES = 8 * MAX_BYTES
 JSON = (b"content-type", b"application/json")
-RETRY = ((b"retry-after", b"1"),)
+MORE = {405: ((b"allow", b"POST"),), 503: ((b"retry-after", b"1"),)}
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:
@@ -62,7 +61,7 @@ def _too_long() -> Refusal:
 
 async def respond(send: Send, status: int, body: bytes) -> None:
     """Send JSON bytes as the whole answer."""
-    headers = [JSON, (b"content-length", str(len(body)).encode()), *(RETRY if status == 503 else ())]
+    headers = [JSON, (b"content-length", str(len(body)).encode()), *MORE.get(status, ())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 
@@ -14,9 +15,11 @@ def event(name: str, level: str = "info", **fields: Any) -> None:
     """Write one line; callers pass no value of a row."""
     stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = json.dumps({"time": stamp, "level": level, "event": name, **fields}, ensure_ascii=False, default=str)
-    # Whoever read the log may be gone; that is no reason to fail a request.
-    with contextlib.suppress(OSError, ValueError):
-        print(line, flush=True, file=sys.stdout)
+    try:
+        print(line, flush=True)
+    except OSError:
+        # Whoever read the log is gone; that is no reason to fail a request, or the end.
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
 
 
 class JsonHandler(logging.Handler):
