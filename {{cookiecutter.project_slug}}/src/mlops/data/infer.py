@@ -21,6 +21,8 @@ from mlops.data.roles import Roles, decide_roles
 from mlops.data.table import read_raw, typed
 from mlops.data.target import Target, decide_target
 
+SHOWN_INPUTS = 12
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -83,9 +85,7 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise MlopsError(
-            f"the timezone {name!r} is unknown. Write an IANA name such as 'Europe/Berlin' or 'UTC'."
-        ) from error
+        raise MlopsError(f"the timezone {name!r} is unknown. Write one such as 'Europe/Berlin'.") from error
 
 
 def _check_target(frame: pd.DataFrame, target: str, path: Path) -> None:
@@ -97,8 +97,8 @@ def _check_target(frame: pd.DataFrame, target: str, path: Path) -> None:
 def _check_nulls(target: Target, roles: Roles) -> None:
     if target.nulls and ["time"] not in roles.tags.values():
         raise MlopsError(
-            f"target {target.name!r} is null in {target.nulls} of {target.nulls + target.rows} rows. Without a time column "
-            "these cannot be young rows whose target is yet to come. Remove them, or name a time column with --time."
+            f"target {target.name!r} is null in {target.nulls} of {target.nulls + target.rows} rows. Without a time "
+            "column these cannot be young rows whose target is yet to come. Remove them, or name one with --time."
         )
 
 
@@ -120,10 +120,18 @@ def _told(
         if column.note and "excluded" not in roles.tags.get(column.name, []):
             yield f"column {column.name!r}: {column.note}."
     yield from roles.decisions
-    yield f"inputs: {len(contract.inputs)} columns: {', '.join(repr(column.name) for column in contract.inputs)}."
+    yield f"inputs: {_listed([column.name for column in contract.inputs])}."
     if any(rule.kind == "minimum" for column in contract.columns for rule in column.rules):
         yield "ranges: as seen and a tenth more on each side; what lies outside is a warning and does not stop a batch."
     if any(rule.kind == "enum" for column in contract.inputs for rule in column.rules):
         yield "enum: for text with few values that all repeat; another value stops a batch until contract.yaml has it."
     yield from plan.decisions
-    yield f"gate: {METRICS[target.task]}, margin {limit} (one standard error on {plan.test_rows} test rows, 0.005 to 0.05)."
+    yield (
+        f"gate: {METRICS[target.task]}, margin {limit}: one standard error on {plan.test_rows} test rows, "
+        "at least 0.005 and at most 0.05."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN_INPUTS} more" if len(names) > SHOWN_INPUTS else ""
+    return f"{len(names)} column{'s' * (len(names) > 1)}: {', '.join(map(repr, names[:SHOWN_INPUTS]))}{more}"

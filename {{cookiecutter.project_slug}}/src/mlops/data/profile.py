@@ -94,7 +94,17 @@ def _of_text(raw: pd.Series[Any]) -> tuple[Kind, str | None]:
         return "string", None
     if all(word.lower() in BOOLEANS for word in known):
         return "boolean", None
-    return _of_words(known, nulls=len(known) < len(words))
+    kind, note = _of_words(known, nulls=len(known) < len(words))
+    if kind == "string" and note is None:
+        note = _null_words(raw)
+    return kind, note
+
+
+def _null_words(raw: pd.Series[Any]) -> str | None:
+    found = raw[raw.map(lambda word: isinstance(word, str) and word != "" and word.strip().lower() in NULLS)]
+    if not len(found):
+        return None
+    return f"{len(found)} values such as {found.iloc[0]!r} stay text; leave the field empty where a value is unknown"
 
 
 def _of_words(known: list[str], nulls: bool) -> tuple[Kind, str | None]:

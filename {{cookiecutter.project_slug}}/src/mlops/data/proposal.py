@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -26,7 +26,7 @@ def contract_yaml(name: str, zone: str, columns: Mapping[str, Profile], target: 
     order = [target.name, *(column for column in columns if column != target.name)]
     properties = [_column(columns[column], target, roles) for column in order]
     table = CommentedMap({"name": text(_slug(name)), "properties": properties})
-    if duplicates := _duplicates(columns):
+    if duplicates := _duplicates([column for name, column in columns.items() if name not in roles.reasons]):
         table.insert(1, "quality", duplicates)
     document = CommentedMap(
         {
@@ -49,10 +49,10 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "table"
 
 
-def _duplicates(columns: Mapping[str, Profile]) -> list[Any]:
-    if any(column.unique for column in columns.values()):
+def _duplicates(columns: Sequence[Profile]) -> list[Any]:
+    if any(column.unique for column in columns):
         return []
-    seen = 100 * pd.DataFrame({name: column.values for name, column in columns.items()}).duplicated().mean()
+    seen = 100 * pd.DataFrame({column.name: column.values for column in columns}).duplicated().mean()
     rule = {
         "type": "library",
         "metric": "duplicateValues",

@@ -142,7 +142,7 @@ def _classes(column: Profile, kind: Kind, here: str) -> dict[Scalar, int]:
         shown = ", ".join(f"{label!r} ({count})" for label, count in list(rare.items())[:5])
         raise MlopsError(
             f"{here}: {len(rare)} of {len(counts)} classes have fewer than {FEWEST_PER_CLASS} rows: {shown}. "
-            "Merge them with others, or drop their rows."
+            "Merge them with others, or drop their rows (an unknown label is an empty field)."
         )
     return dict(sorted(counts.items(), key=lambda item: item[0]))
 
