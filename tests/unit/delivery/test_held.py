@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import pytest
@@ -9,8 +10,9 @@ from unit.delivery.test_records import EXAMPLE
 from unit.delivery.world import Clone, hexed, image
 
 from mlops.contract.errors import MlopsError, Refused
+from mlops.delivery import history as history_module
 from mlops.delivery import release as release_module
-from mlops.delivery.history import Standing, held, history, newest, order_of
+from mlops.delivery.history import Order, Standing, held, history, newest, order_of
 from mlops.delivery.records import Record, parse
 from mlops.delivery.release import Decision, check, decide
 
@@ -66,6 +68,7 @@ TABLE = [
     ("the first release taken away", C2, "two", stood(V1, None), "held"),
     ("the first release taken away, again", C1, "one", stood(V1, None), "held"),
     ("the first release taken away and put back", C2, "two", stood(V1, None, V1), "go"),
+    ("an older record put there by hand", C3, "three", stood(V2, V1), "held"),
     ("garbage in history", C3, "three", stood(V1, "garbage", V2), "go"),
 ]
 
@@ -180,13 +183,40 @@ def test_mutant_without_the_order_rule_an_older_run_wins(clone: Clone, monkeypat
     assert standing is not None and standing.commit == old
 
 
-@pytest.mark.parametrize("case", [row for row in TABLE if row[4] == "held"], ids=lambda row: row[0])
-def test_mutant_h_as_the_latest_appearance_would_miss_rollbacks(
-    case: tuple[str, str, str, list[Standing], str], monkeypatch: pytest.MonkeyPatch
+def last_seen(standings: Sequence[Standing], order: Order) -> Record | None:
+    """Take what appeared last for H: then every rollback is the newest release."""
+    return standings[0].record if standings else None
+
+
+def first_appeared_last(standings: Sequence[Standing], order: Order) -> Record | None:
+    """Forget the order of source commits."""
+    return newest(standings, {})
+
+
+def earlier_of_equals(standings: Sequence[Standing], order: Order) -> Record | None:
+    """Among records of one commit take the one that appeared first."""
+    records = [s.record for s in reversed(standings) if s.record]
+    return max(records, key=lambda r: order.get(r.commit, 0), default=None)
+
+
+MUTANTS = [
+    ("no hold at all", "held", lambda *_: None),
+    ("H is what appeared last", "newest", last_seen),
+    ("H without the order of commits", "newest", first_appeared_last),
+    ("the earlier of equal commits is H", "newest", earlier_of_equals),
+    ("no ancestor rule", "newest in release", lambda *_: None),
+]
+
+
+@pytest.mark.parametrize(("name", "part", "mutant"), MUTANTS, ids=[row[0] for row in MUTANTS])
+def test_the_table_catches_a_mutant(
+    name: str, part: str, mutant: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Taking H from what appeared last, not first, would call every rollback the newest release."""
-    monkeypatch.setattr(release_module, "held", lambda standings, _: held(standings, {}) if not standings else None)
-    assert kind(case[1], case[2], case[3]) != "held"
+    if part == "newest":
+        monkeypatch.setattr(history_module, "newest", mutant)
+    monkeypatch.setattr(release_module, part.partition(" ")[0], mutant)
+    caught = [row[0] for row in TABLE if kind(row[1], row[2], row[3]) != row[4]]
+    assert caught, f"no row of the table notices: {name}"
 
 
 def test_history_says_what_was_taken_back(clone: Clone) -> None:

@@ -55,6 +55,15 @@ def test_worktrees_of_one_clone_release_at_once(world: World) -> None:
     assert [outcome.kind for outcome in outcomes] == ["done"] * 4
 
 
+def test_a_laptop_without_a_remote_releases_at_once(clone: Clone) -> None:
+    lone = Clone(clone.path, remote=None)
+    sha = lone.git.head()
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda n: lone.release(sha, str(n)), range(4)))
+    assert [outcome.kind for outcome in outcomes] == ["done"] * 4
+    assert lone.git.is_clean() and len(history(lone.git, "staging", "HEAD")) == 4
+
+
 def test_the_oldest_run_that_ends_last_changes_nothing(world: World) -> None:
     ada, bob = world.clone("ada"), world.clone("bob")
     old, new = ada.source("1"), ada.source("2")

@@ -93,12 +93,15 @@ def read_metrics(path: Path) -> dict[str, float]:
         MlopsError: There are none, or one is no finite number.
     """
     try:
-        metrics: Any = json.loads(_read(path))["metrics"]
-    except (ValueError, KeyError, TypeError) as error:
+        report: Any = json.loads(_read(path))
+        metrics, first = report["metrics"], report.get("metric")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MlopsError(f'{path}: no map under "metrics" ({error!r}). Run `dvc repro evaluate`.') from error
     if not isinstance(metrics, dict) or not metrics:
         raise MlopsError(f'{path}: "metrics" is {metrics!r} and must map names to numbers. Run `dvc repro evaluate`.')
-    return {name: _finite(path, name, value) for name, value in metrics.items()}
+    # The metric that decided comes first: that is the one a list of releases shows.
+    order = sorted(metrics, key=lambda name: name != first)
+    return {name: _finite(path, name, metrics[name]) for name in order}
 
 
 def _finite(path: Path, name: str, value: object) -> float:

@@ -133,6 +133,6 @@ def _merge(checkout: Git, new: str) -> bool:
     done = checkout.attempt("-c", "core.hooksPath=/dev/null", "merge", "--quiet", "--ff-only", "--no-verify", new)
     if not done.returncode:
         return True
-    if b"index.lock" in done.stderr or not checkout.is_ancestor("HEAD", new):
+    if any(word in done.stderr for word in (b".lock'", b"cannot lock ref")) or not checkout.is_ancestor("HEAD", new):
         return False
     raise MlopsError(f"Files of yours in {str(checkout.root)!r} are in the way of commit {new[:10]}: {complaint(done)}")
