@@ -179,3 +179,23 @@ def test_no_requirements_file_names_an_index() -> None:
         assert "index-url" not in text
         assert "://" not in text
         assert text.count("--hash=sha256:") >= text.count("==") > 0
+
+
+def test_the_questions_are_the_ones_described() -> None:
+    described = re.findall(
+        r"^\| `(\w+)` \|", (ROOT / "docs/reference/questions.md").read_text("utf-8"), flags=re.MULTILINE
+    )
+    asked = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+    assert described == [name for name in asked if not name.startswith("_")] == list(asked["__prompts__"])
+    assert len(described) <= 12
+
+
+def test_the_templates_readme_is_short_and_starts_early() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 120
+    assert lines.index("make demo") < 30
+
+
+def test_hooks_are_short() -> None:
+    for path in (ROOT / "hooks").glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 80, path.name
