@@ -28,7 +28,7 @@ def clean_environment(source: Path = SOURCE) -> dict[str, str]:
 class Server:
     """`python -m mlops.serving` and the lines it logs."""
 
-    def __init__(self, bundle: Path, *more: str, python: Path | str = sys.executable) -> None:
+    def __init__(self, bundle: Path, *more: str, python: Path | str = sys.executable, until: str = "start") -> None:
         self.process = subprocess.Popen(
             [str(python), "-m", "mlops.serving", "--bundle", str(bundle), "--port", "0", *more],
             env=clean_environment(),
@@ -37,7 +37,7 @@ class Server:
             text=True,
         )
         self.lines: list[dict[str, Any]] = []
-        self.started = self.wait_for("start")
+        self.started = self.wait_for(until)
         self.port = int(self.started["address"].rpartition(":")[2])
 
     def wait_for(self, event: str) -> dict[str, Any]:
@@ -102,9 +102,9 @@ def ask(
 
 
 @contextmanager
-def serving(bundle: Path, *more: str, python: Path | str = sys.executable) -> Iterator[Server]:
+def serving(bundle: Path, *more: str, python: Path | str = sys.executable, until: str = "start") -> Iterator[Server]:
     """Run a server; it is gone afterwards, whatever happened."""
-    server = Server(bundle, *more, python=python)
+    server = Server(bundle, *more, python=python, until=until)
     try:
         yield server
     finally:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.serving.bundle_factory import ROW, make_bundle, release_facts, sha256, write_release
+from unit.serving.bundle_factory import FEATURES, ROW, make_bundle, release_facts, sha256, write_release
 from unit.serving.processes import DEADLINE, Server, ask, clean_environment, serving
+
+CODE = FEATURES.partition("annotations\n")[2]
 
 
 def test_probes_and_version(server: Server, bundle: Path) -> None:
@@ -89,6 +91,20 @@ def test_a_term_signal_lets_clients_finish_and_ends_with_0(bundle: Path) -> None
         late.read()
         assert server.end() == 0
     assert server.lines[-1]["event"] == "stop"
+
+
+def test_a_server_is_alive_but_not_ready_while_it_loads(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    bundle = make_bundle(tmp_path / "b", features=f"open({str(gate)!r}).read()\n" + CODE)
+    with serving(bundle, until="listen") as server:
+        assert server.request("GET", "/livez").status == 200
+        for answer in (server.request("GET", "/readyz"), server.request("GET", "/version"), server.predict(ROW)):
+            assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        gate.write_text("")
+        server.wait_for("start")
+        assert server.request("GET", "/readyz").status == 200
+        assert server.predict(ROW).status == 200
 
 
 def test_a_server_is_told_by_its_parent_and_ends_with_it(bundle: Path) -> None:

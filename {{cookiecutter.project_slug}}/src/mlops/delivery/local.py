@@ -53,17 +53,18 @@ def down(settings: Settings, env: str) -> bool:
     Raises:
         MlopsError: It does not end.
     """
-    there = local_state.read(settings, env)
-    if there is None:
-        return False
-    with suppress(ProcessLookupError):
-        os.kill(there.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
+    deadline, asked = time.monotonic() + STOP_SECONDS, False
     while local_state.held(settings, env):
+        there = local_state.read(settings, env)
+        # Without a file it has only just started; a moment later it says who it is.
+        if there is not None and not asked:
+            with suppress(ProcessLookupError):
+                os.kill(there.pid, signal.SIGTERM)
+            asked = True
         if time.monotonic() > deadline:
-            raise MlopsError(f"process {there.pid} of {env!r} did not end in {STOP_SECONDS:g} s. See {there.log!r}.")
+            raise MlopsError(f"the process that serves {env!r} did not end in {STOP_SECONDS:g} s: {there}.")
         time.sleep(0.05)
-    return True
+    return asked
 
 
 def running(settings: Settings, env: str) -> Running | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 from mlops.contract.errors import MlopsError
 from mlops.settings import Settings
@@ -84,17 +86,24 @@ def hold(settings: Settings, env: str) -> Iterator[None]:
     path = _lock_file(settings, env)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(file):
             there = read(settings, env)
             where = f" on {there.url} (process {there.pid})" if there else ""
-            message = f"{env!r} is up already{where}. `mlops local down --env {env}` stops it."
-            raise MlopsError(message) from None
+            raise MlopsError(f"{env!r} is up already{where}. `mlops local down --env {env}` stops it.")
         try:
             yield
         finally:
             state_file(settings, env).unlink(missing_ok=True)
+
+
+def _taken(file: IO[bytes]) -> bool:
+    """Take the lock; who only asks whether it is held has it for a moment, so one refusal is not yet an answer."""
+    for _ in range(10):
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def _lock_file(settings: Settings, env: str) -> Path:

@@ -19,7 +19,7 @@ from mlops.serving.documents import State
 from mlops.serving.log import event, take_over
 from mlops.serving.predictor import Predictor
 from mlops.serving.record import read_release
-from mlops.serving.server import Server, Start
+from mlops.serving.server import Server, Start, address
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,8 +69,7 @@ def _serve(options: argparse.Namespace) -> None:
 
     async def ready() -> None:
         version = state.predictor.version if state.predictor else {}
-        where = "{}:{}".format(*listener.getsockname()[:2])
-        event("start", address=where, seconds=round(time.monotonic() - began, 2), **version)
+        event("start", address=address(listener), seconds=round(time.monotonic() - began, 2), **version)
         if options.ready_fd is not None:
             await _tell(options.ready_fd, version, server)
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -36,9 +37,8 @@ class Server(uvicorn.Server):
     """Uvicorn that loads the model at the right moment and lets go of its clients without failing one."""
 
     def __init__(self, state: State, start: Start) -> None:
-        super().__init__(
-            uvicorn.Config(App(state), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
-        )
+        quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
+        super().__init__(uvicorn.Config(App(state), lifespan="off", timeout_graceful_shutdown=5, **quiet))
         self.state = state
         self.start = start
         self.parent: asyncio.WriteTransport | None = None
@@ -54,15 +54,16 @@ class Server(uvicorn.Server):
             await asyncio.to_thread(self.start.load)
         await super().startup(sockets)
         if not self.start.shared:
+            event("listen", address=address(self.servers[0].sockets[0]))
             await asyncio.to_thread(self.start.load)
         await self.start.ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, answer what is open with `Connection: close` until the grace is over, then close."""
-        event("drain", connections=len(self.server_state.connections))
         self.state.draining = True
         for server in self.servers:
             server.close()
+        event("drain", connections=len(self.server_state.connections))
         if self.parent and not self.parent.is_closing():
             self.parent.write(b"draining\n")
         deadline = time.monotonic() + self.start.grace
@@ -72,3 +73,8 @@ class Server(uvicorn.Server):
             if self.force_exit or not self.server_state.connections or time.monotonic() > deadline:
                 break
         await super().shutdown(sockets)
+
+
+def address(listener: Any) -> str:
+    """Write the address of a socket as host:port."""
+    return "{}:{}".format(*listener.getsockname()[:2])
