@@ -23,6 +23,7 @@ WHOLE = re.compile(r"[+-]?\d+\.0*", re.ASCII)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
 COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 CODE = re.compile(r"[+-]?0\d+", re.ASCII)
+DATES = "looks like dates"
 OTHER_DATE = re.compile(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}.*", re.ASCII)
 
 
@@ -138,7 +139,7 @@ def _why_text(known: list[str]) -> str | None:
     if _all(COMMA, known):
         return "looks like numbers with a decimal comma; it stays text unless they are written with a point"
     if _all(OTHER_DATE, known):
-        return f"looks like dates such as {known[0]!r}; it stays text unless they are written as 2024-12-31 (ISO 8601)"
+        return f"{DATES} such as {known[0]!r}, which become dates where they are written as 2024-12-31 (ISO 8601)"
     for kind, pattern in (("numbers", NUMBER), ("timestamps", TIMESTAMP)):
         others = [word for word in known if not pattern.fullmatch(word)]
         if len(others) <= 0.1 * len(known):

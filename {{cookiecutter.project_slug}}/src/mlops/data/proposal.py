@@ -19,6 +19,7 @@ from mlops.data.yaml_text import dump, flow, scalar, text
 
 ENUM_VALUES = 20
 SLACK = 0.1
+ONE_LINE = 100
 
 
 def contract_yaml(name: str, zone: str, columns: Mapping[str, Profile], target: Target, roles: Roles) -> str:
@@ -95,7 +96,8 @@ def _rules(column: Profile, target: Target, tags: list[str]) -> dict[str, Any]:
 
 
 def _enum(values: list[Any]) -> Any:
-    return flow([{"value": value} for value in values])
+    entries = [flow({"value": value}) for value in values]
+    return flow(entries) if sum(len(str(value)) + 11 for value in values) < ONE_LINE else entries
 
 
 def _range(column: Profile) -> tuple[float, float]:
@@ -161,4 +163,4 @@ def gates_yaml(target: Target, margin: float) -> str:
 
 def _comment(document: CommentedMap, notes: Mapping[str, str]) -> None:
     for key, note in notes.items():
-        document.yaml_add_eol_comment(note, key, column=32)
+        document.yaml_add_eol_comment(note, key, column=50 if key == "split" else 32)

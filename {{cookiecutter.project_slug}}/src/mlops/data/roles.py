@@ -11,7 +11,7 @@ from mlops.contract.errors import MlopsError
 from mlops.contract.near import did_you_mean
 from mlops.data.leaks import enough, gives_away
 from mlops.data.names import is_birth, is_calendar, is_entity, is_identifier, is_protected
-from mlops.data.profile import Profile
+from mlops.data.profile import DATES, Profile
 from mlops.data.target import Target
 
 MOST_SLICES = 3
@@ -89,6 +89,8 @@ def _useless(column: Profile) -> str | None:
         return "null in every row" if column.unread == 0 else "it holds only values that are beyond what can be exact"
     if column.distinct == 1 and column.nulls == 0:
         return f"the same in every row ({_short(column.counts.index[0])})"
+    if column.kind == "string" and column.note is not None and column.note.startswith(DATES) and column.distinct > 20:
+        return column.note
     return _free_text(column) if column.kind == "string" else None
 
 

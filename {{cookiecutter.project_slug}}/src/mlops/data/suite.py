@@ -59,9 +59,7 @@ def _add_column(suite: Suite, raw: pd.Series[Any], column: Column, contract: Con
     suite.columns[_helper(name, "unread")] = _only(invalid, values)
     suite.probes.append(_unread(column))
     if column.required:
-        given = values.astype(object)
-        given[invalid.index] = invalid
-        suite.columns[_helper(name, "given")] = given
+        suite.columns[_helper(name, "given")] = _given(values, invalid)
         suite.probes.append(_required(column))
     for position, rule in enumerate(column.rules):
         options = _options(rule, column.kind)
@@ -76,7 +74,18 @@ def _helper(name: str, what: str) -> str:
     return f"{name}\0{what}"  # no column of a file has this sign
 
 
+def _given(values: pd.Series[Any], invalid: pd.Series[Any]) -> pd.Series[Any]:
+    """Keep what could not be read beside what could: it is wrong, but it is not null."""
+    if invalid.empty:
+        return values
+    given = values.astype(object)
+    given[invalid.index] = invalid
+    return given
+
+
 def _only(some: pd.Series[Any], like: pd.Series[Any]) -> pd.Series[Any]:
+    if some.empty:  # numbers are looked at faster than objects
+        return pd.Series(np.full(len(like), np.nan))
     found = pd.Series([None] * len(like), dtype=object)
     found[some.index] = some
     return found

@@ -27,6 +27,8 @@ def scalar(value: Any) -> Any:
 
 def flow(value: Any) -> Any:
     """Write a mapping or a list on one line."""
+    if isinstance(value, CommentedMap | CommentedSeq) and value.fa.flow_style():
+        return value
     if isinstance(value, dict):
         mapping = CommentedMap({key: flow(item) for key, item in value.items()})
         mapping.fa.set_flow_style()
