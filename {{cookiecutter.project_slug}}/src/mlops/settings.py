@@ -70,4 +70,6 @@ def _settings(root: Path, table: dict[str, Any]) -> Settings:
     try:
         return Settings(root=root, **table)
     except TypeError as error:
-        raise MlopsError(f"{root / 'pyproject.toml'}: [tool.mlops]: {error}. See docs/reference/settings.md.") from error
+        raise MlopsError(
+            f"{root / 'pyproject.toml'}: [tool.mlops]: {error}. See docs/reference/settings.md."
+        ) from error

@@ -12,12 +12,13 @@ from mlops.contract.task import load_task
 from mlops.delivery import champion as champions
 from mlops.delivery.champion import Champion
 from mlops.delivery.git import Git
+from mlops.delivery.history import history
 from mlops.delivery.image import identity
 from mlops.gates import base as bases
 from mlops.gates.bar import Gates
 from mlops.gates.bar import parse as parse_gates
 from mlops.gates.base import Base
-from mlops.gates.judge import Judgement, Rows, as_json, judge
+from mlops.gates.judge import Check, Judgement, Rows, as_json, judge
 from mlops.pipeline import dataset, prepare
 from mlops.pipeline.params import Params
 from mlops.pipeline.params import load as load_params
@@ -48,10 +49,11 @@ def run(settings: Settings, base_rev: str | None = None, env: str = "staging") -
     bases.check_question(base, params, agreed.target.name)
     champion = champions.fetch(settings, git, base.commit, env)
     data = bases.check_batches(base.batches, _batches_here(settings.root))
-    judgements = [
-        judge(settings, name, gates, rows, champion) for name, gates, rows in _bars(settings, base, own, params)
-    ]
-    report = _report(settings, env, base, champion, [replace(j, checks=(data, *j.checks)) for j in judgements])
+    name = identity(settings.root)
+    again = any(s.record is not None and s.record.identity == name for s in history(git, env, base.commit))
+    found = [judge(settings, bar, gates, rows, champion) for bar, gates, rows in _bars(settings, base, own, params)]
+    judgements = [replace(j, checks=(data, *(returning(c) if again else c for c in j.checks))) for j in found]
+    report = _report(settings, env, name, base, champion, judgements)
     write_json(settings.root / REPORT, report)
     return report
 
@@ -86,12 +88,19 @@ def _base_rows(settings: Settings, params: Params, ours: Rows) -> Rows:
     return replace(ours, test=kept)
 
 
+def returning(check: Check) -> Check:
+    """Report, but do not let block, the comparison of a model that stood here before: a revert must not be refused."""
+    if check.gate != "champion" or check.outcome != "block":
+        return check
+    return replace(check, outcome="warn", words=f"{check.words} It stood here before, so this does not block.")
+
+
 def _report(
-    settings: Settings, env: str, base: Base, champion: Champion | None, judgements: list[Judgement]
+    settings: Settings, env: str, name: str, base: Base, champion: Champion | None, judgements: list[Judgement]
 ) -> dict[str, Any]:
     return {
         "passed": all(judgement.passed for judgement in judgements),
-        "identity": identity(settings.root),
+        "identity": name,
         "env": env,
         "base": base.commit,
         "champion": None if champion is None else champion.record.model_dump(),

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from baking import bake
+from living import LivingProject, living
+
+ANSWERS = {"project_name": "Own table", "example_data": "no", "repository_url": "https://git.example.com/team/own.git"}
+
+
+@pytest.fixture(scope="session")
+def envs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Serving environments, made once for all projects."""
+    return tmp_path_factory.getbasetemp().parent / "envs"
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, envs: Path) -> LivingProject:
+    """A project without example data, as baked."""
+    return living(bake(tmp_path, **ANSWERS).path, envs)
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory, envs: Path) -> LivingProject:
+    """A project with a table of its own and an origin, trained and released once; copy it before changing it."""
+    folder = tmp_path_factory.mktemp("released")
+    project = living(bake(folder, **ANSWERS).path, envs)
+    sales(0, 2400).to_csv(folder / "sales.csv", index=False)
+    project.mlops("contract", "infer", str(folder / "sales.csv"), "--target", "returned")
+    project.mlops("data", "add", str(folder / "sales.csv"))
+    project.dvc("repro")
+    project.commit("First model")
+    project.publish(folder / "origin.git")
+    project.mlops("release", "--env", "staging")
+    return project
+
+
+@pytest.fixture
+def project(released: LivingProject, tmp_path: Path) -> LivingProject:
+    """A copy of the released project with an origin of its own, to do with as a test likes."""
+    return released.copy(tmp_path)
+
+
+@pytest.fixture
+def more() -> Callable[[int, int], pd.DataFrame]:
+    """Further rows of the table: `more(first_row, rows)`."""
+    return sales
+
+
+def sales(first: int, rows: int) -> pd.DataFrame:
+    """Rows of a shop: when, what, how much, and whether it came back. The same numbers give the same rows."""
+    rng = np.random.default_rng([first, rows])
+    when = np.datetime64("2024-01-01T08:00") + np.arange(first, first + rows) * np.timedelta64(37, "m")
+    size = rng.choice(["S", "M", "L", "XL"], rows, p=[0.2, 0.4, 0.3, 0.1])
+    price = np.round(rng.gamma(4, 15, rows), 2)
+    discount = np.where(rng.random(rows) < 0.1, np.nan, np.round(rng.random(rows) * 40))
+    strength = 0.03 * (price - 60) + 1.2 * (size == "XL") - 0.04 * np.nan_to_num(discount, nan=20) + rng.normal(0, 1, rows)
+    return pd.DataFrame(
+        {
+            "order": [f"o{first + row:06d}" for row in range(rows)],
+            "sold at": when.astype("datetime64[s]").astype(str),
+            "size": size,
+            "unit price": price,
+            "discount.percent": discount,
+            "gift": rng.random(rows) < 0.2,
+            "returned": np.where(strength > 0.2, "yes", "no"),
+        }
+    )
