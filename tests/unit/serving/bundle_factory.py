@@ -166,7 +166,7 @@ def _graph(task: str, mapped: list[Feature], seed: int) -> bytes:
         y = frame["f4"] + rng.normal(size=n)
     else:
         estimator = make_pipeline(encode, LogisticRegression())
-        y = np.arange(n) % len(LABELS[task])
+        y = pd.Series(np.arange(n) % len(LABELS[task]))
     estimator.fit(frame, y)
     inputs = [
         (f.onnx, StringTensorType([None, 1]) if f.kind == "string" else FloatTensorType([None, 1])) for f in mapped
