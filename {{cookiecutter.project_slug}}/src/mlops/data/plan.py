@@ -29,7 +29,7 @@ class Plan:
     decisions: tuple[str, ...]
 
 
-def test_share(rows: int) -> int:
+def percent_to_test(rows: int) -> int:
     """Give the percent of rows to test on: 20 from 1,000 rows up, rising to 40 at 150, in steps of 5."""
     if rows >= MANY:
         return 20
@@ -61,7 +61,7 @@ def plan_split(frame: pd.DataFrame, contract: Contract, target: Target) -> Plan:
 
 
 def _hashed(frame: pd.DataFrame, contract: Contract, target: Target, method: str, told: list[str]) -> Plan:
-    part = test_share(target.rows)
+    part = percent_to_test(target.rows)
     best: tuple[float, dict[str, Any], tuple[int, int], str | None] | None = None
     for seed in range(SEEDS if len(frame) <= 20_000 else 5):
         split = {"method": method, "test": f"{part}%", "seed": seed}

@@ -208,7 +208,8 @@ def _decide_leaks(roles: Roles, inputs: Mapping[str, Profile], truth: Profile, t
         return
     for name, what in found.items():
         roles.exclude(
-            name, f"looks like a leak of the target: {what}; take the tag away if it is known before the target"
+            name, f"looks like a leak of the target: {what}; if it is known before the target, put "
+            "`customProperties: [{property: leak, value: reviewed}]` in the tag's place"
         )
 
 
