@@ -114,6 +114,14 @@ def test_missing_and_unknown_columns() -> None:
     assert (unknown.column, unknown.severity) == ("dlay", "warning")
 
 
+def test_names_that_differ_in_case_are_different_columns() -> None:
+    limit = "logicalType: number, logicalTypeOptions: {maximum: 5}"
+    own = contract(Y, "name: p95, logicalType: number", f"name: P95, {limit}", "name: 'a.b \"c', logicalType: number")
+    frame = pd.DataFrame({"y": ["1"], "p95": ["9"], "P95": ["1"], 'a.b "c': ["1"]}, dtype=object)
+    assert check(frame, own) == []
+    assert [violation.column for violation in check(frame.assign(P95="6", p95="1"), own)] == ["P95"]
+
+
 def test_warnings_come_after_errors_and_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("y,x,z\n1,5,\n1,6,q\n", encoding="utf-8")
     warn = "customProperties: [{property: severity, value: warning}]"
