@@ -50,10 +50,10 @@ demo: $(READY)  ## bake a project into a temporary folder and run its demo there
 	$(MAKE) --no-print-directory -C "$$folder/flight-delays" setup data demo
 
 lock: $(READY)  ## write every requirements file anew after a change of dependencies (UPGRADE=--upgrade: newer versions)
-	@folder=$$(mktemp -d) && \
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	HOME="$$folder" cookiecutter --no-input --output-dir "$$folder" . python_version=3.11 && \
 	$(MAKE) --no-print-directory -C "$$folder/flight-delays" lock && \
-	cp "$$folder"/flight-delays/requirements/*.txt "$(PROJECT)/requirements/" && rm -rf "$$folder"
+	cp "$$folder"/flight-delays/requirements/*.txt "$(PROJECT)/requirements/"
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-annotate --custom-compile-command "make lock" --output-file requirements.txt requirements.in
 	@touch $(READY) && python scripts/taken.py
