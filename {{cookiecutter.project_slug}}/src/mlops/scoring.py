@@ -18,7 +18,9 @@ from mlops.contract.errors import MlopsError
 KEPT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
-def score(bundle: Path, source: Path, python: Path, raw: Mapping[str, Sequence[Any]], n: int) -> np.ndarray:
+def score(
+    bundle: Path, source: Path, python: Path, raw: Mapping[str, Sequence[Any]], n: int, *flags: str
+) -> np.ndarray:
     """Score n rows as the server of that bundle would.
 
     Args:
@@ -27,6 +29,7 @@ def score(bundle: Path, source: Path, python: Path, raw: Mapping[str, Sequence[A
         python: The interpreter of an environment with requirements/serve.txt alone.
         raw: Contract columns as lists of n JSON values; more of them than the bundle needs do no harm.
         n: Number of rows.
+        flags: Further flags of `python -m mlops.serving.score`.
 
     Returns:
         float64: (n, k) probabilities in the order of the task's classes, or (n,) for regression.
@@ -38,7 +41,7 @@ def score(bundle: Path, source: Path, python: Path, raw: Mapping[str, Sequence[A
         rows, out = Path(folder, "rows.json"), Path(folder, "scores.npy")
         rows.write_text(_document(raw, n), encoding="utf-8")
         command = [python, "-m", "mlops.serving.score", "--bundle", bundle.resolve(), "--rows", rows, "--out", out]
-        _run([str(part) for part in command], environment(source), Path(folder))
+        _run([*map(str, command), *flags], environment(source), Path(folder))
         scores: np.ndarray = np.load(out, allow_pickle=False)
         return scores
 

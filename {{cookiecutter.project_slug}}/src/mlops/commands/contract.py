@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def infer(file: Path, target: str, *, force: bool, **hints: Any) -> None:
         (settings.root / name).write_text(text, encoding="utf-8")
     for line in proposal.decisions:
         say(f"- {line}")
-    say(f"Wrote {', '.join(FILES)}. Read them, change what is wrong, then: mlops data add {file}")
+    say(f"Wrote {', '.join(FILES)}. Read them, change what is wrong, then: mlops data add {shlex.quote(str(file))}")
 
 
 def check(file: Path) -> None:

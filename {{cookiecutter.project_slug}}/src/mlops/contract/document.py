@@ -14,7 +14,7 @@ from mlops.contract.errors import MlopsError
 from mlops.contract.keys import check_keys
 from mlops.contract.model import NEVER_INPUT, ROLES, Column, Contract
 from mlops.contract.near import did_you_mean, near
-from mlops.contract.quality import column_rules, custom, table_rules
+from mlops.contract.quality import column_rules, custom, leak_reviewed, table_rules
 from mlops.contract.text import read_yaml
 
 KINDS = ("number", "integer", "boolean", "string", "date", "timestamp")
@@ -122,6 +122,7 @@ def _column(source: SchemaProperty, where: str) -> Column:
         description=source.description or "",
         rules=column_rules(source, here),
         restricted=RESTRICTED[level],
+        leak_reviewed=leak_reviewed(source, here),
     )
 
 

@@ -58,7 +58,10 @@ class TableRule:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the table and what it is for."""
+    """One column of the table and what it is for.
+
+    `leak_reviewed` says that somebody has looked at a column which alone all but gives the target, and vouches for it.
+    """
 
     name: str
     kind: Kind
@@ -67,6 +70,7 @@ class Column:
     description: str = ""
     rules: tuple[Rule, ...] = ()
     restricted: bool = False
+    leak_reviewed: bool = False
 
     @property
     def is_input(self) -> bool:

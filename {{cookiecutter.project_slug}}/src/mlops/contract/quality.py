@@ -57,6 +57,12 @@ def _choice(value: Any, options: tuple[str, ...], what: str, here: str) -> Any:
     return value
 
 
+def leak_reviewed(source: SchemaProperty, here: str) -> bool:
+    """Say whether somebody vouches for a column that looks like a leak of the target."""
+    own = custom(source.customProperties, ("leak",), here)
+    return "leak" in own and bool(_choice(own["leak"], ("reviewed",), "leak", here))
+
+
 def column_rules(source: SchemaProperty, here: str) -> tuple[Rule, ...]:
     """List the limits on a column's values, in the order in which they are judged."""
     own = custom(source.customProperties, ("severity", "serving"), here)

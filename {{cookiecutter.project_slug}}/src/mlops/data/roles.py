@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from mlops.contract.errors import MlopsError
 from mlops.contract.near import did_you_mean
 from mlops.data.leaks import enough, gives_away
-from mlops.data.names import is_birth, is_calendar, is_entity, is_identifier, is_protected
-from mlops.data.profile import DATES, Profile
+from mlops.data.names import is_birth, is_calendar, is_identifier, is_protected
+from mlops.data.profile import Profile
 from mlops.data.target import Target
+from mlops.data.useless import may_be_group, useless
 
 MOST_SLICES = 3
 SLICE_VALUES = range(2, 13)
-LONG_TEXT = 60
 
 
 @dataclass
@@ -54,7 +52,7 @@ def decide_roles(columns: Mapping[str, Profile], target: Target, time: str | Non
     roles.tags[target.name] = ["target"]
     others = {name: column for name, column in columns.items() if name != target.name}
     for name, column in others.items():
-        if reason := _useless(column):
+        if reason := useless(column):
             roles.exclude(name, reason)
     _decide_time(roles, others, time)
     _decide_ids(roles, others)
@@ -66,14 +64,16 @@ def decide_roles(columns: Mapping[str, Profile], target: Target, time: str | Non
             roles.tag(name, ["protected", "input"], why)
     _decide_slices(roles, _open(roles, others))
     if not any(_is_input(roles.tags.get(name, [])) for name in others):
-        reasons = (
-            "; ".join(f"{name!r} {reason}" for name, reason in list(roles.reasons.items())[:5])
-            or "there is no other column"
-        )
         raise MlopsError(
-            f"no column is left to predict {target.name!r} from: {reasons}. Bring a table with more columns."
+            f"no column is left to predict {target.name!r} from: {_why_none(roles)}. Bring a table with more columns."
         )
     return roles
+
+
+def _why_none(roles: Roles) -> str:
+    named = {name: f"is the {tags[0]}" for name, tags in roles.tags.items() if tags[0] in ("id", "group")}
+    shown = list((roles.reasons | named).items())[:5]
+    return "; ".join(f"{name!r} {reason}" for name, reason in shown) or "there is no other column"
 
 
 def _is_input(tags: list[str]) -> bool:
@@ -82,36 +82,6 @@ def _is_input(tags: list[str]) -> bool:
 
 def _open(roles: Roles, columns: Mapping[str, Profile]) -> dict[str, Profile]:
     return {name: column for name, column in columns.items() if name not in roles.tags}
-
-
-def _useless(column: Profile) -> str | None:
-    if column.distinct == 0:
-        return "null in every row" if column.unread == 0 else "it holds only values that are beyond what can be exact"
-    if column.distinct == 1 and column.nulls == 0:
-        return f"the same in every row ({_short(column.counts.index[0])})"
-    if column.kind == "string" and column.note is not None and column.note.startswith(DATES) and column.distinct > 20:
-        return column.note
-    return _free_text(column) if column.kind == "string" else None
-
-
-def _free_text(column: Profile) -> str | None:
-    if column.mean_length > LONG_TEXT:
-        return f"free text, {column.mean_length:.0f} characters on average"
-    if column.unique and (is_identifier(column.name) or _mean_words(column) < 3):
-        return None  # an identifier
-    many, known = column.distinct, column.rows - column.nulls
-    if (many > 200 and many > 0.2 * known) or (many > 50 and many > 0.5 * known):
-        return None if _may_be_group(column) else f"text with {many} different values in {known} rows"
-    return None
-
-
-def _mean_words(column: Profile) -> float:
-    return float(np.mean([len(str(value).split()) for value in column.counts.index[:1000]]))
-
-
-def _short(value: object) -> str:
-    text = repr(value.item() if hasattr(value, "item") else value)
-    return text if len(text) <= 40 else text[:37] + "…"
 
 
 def _decide_time(roles: Roles, columns: Mapping[str, Profile], asked: str | None) -> None:
@@ -177,14 +147,8 @@ def _is_id(column: Profile) -> bool:
     return is_identifier(column.name) or bool(values.max() - values.min() + 1 == len(values))
 
 
-def _may_be_group(column: Profile) -> bool:
-    if column.kind not in ("string", "integer") or not is_entity(column.name):
-        return False
-    return column.nulls == 0 and 10 <= column.distinct <= 0.5 * column.rows
-
-
 def _decide_group(roles: Roles, columns: Mapping[str, Profile]) -> None:
-    found = [name for name, column in _open(roles, columns).items() if _may_be_group(column)]
+    found = [name for name, column in _open(roles, columns).items() if may_be_group(column)]
     if len(found) == 1:
         many = columns[found[0]].distinct
         roles.tag(
@@ -208,8 +172,9 @@ def _decide_leaks(roles: Roles, inputs: Mapping[str, Profile], truth: Profile, t
         return
     for name, what in found.items():
         roles.exclude(
-            name, f"looks like a leak of the target: {what}; if it is known before the target, put "
-            "`customProperties: [{property: leak, value: reviewed}]` in the tag's place"
+            name,
+            f"looks like a leak of the target: {what}; if it is known before the target, put "
+            "`customProperties: [{property: leak, value: reviewed}]` in the tag's place",
         )
 
 

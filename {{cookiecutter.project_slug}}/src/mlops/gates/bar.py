@@ -55,7 +55,8 @@ def parse(text: str, where: str = "gates.yaml") -> Gates:
 
 
 def _words(error: ValidationError) -> str:
-    first = error.errors()[0]
+    # A misspelt key comes first: it explains the one that is missing.
+    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, Gates.model_fields, n=1)

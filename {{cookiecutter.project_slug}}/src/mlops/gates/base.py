@@ -79,7 +79,7 @@ def check_batches(base: dict[str, str], ours: dict[str, str]) -> Check:
     return Check(
         "data",
         "pass",
-        f"{len(added)} batches added{': ' + ', '.join(added) if added else ''}, none changed or dropped.",
+        f"{'Added: ' + ', '.join(added) if added else 'No batch added'}; none changed or dropped.",
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops.contract.errors import MlopsError
+from mlops.contract.model import Contract
 from mlops.contract.task import load_task
 from mlops.delivery import champion as champions
 from mlops.delivery.champion import Champion
@@ -19,6 +20,7 @@ from mlops.gates.bar import Gates
 from mlops.gates.bar import parse as parse_gates
 from mlops.gates.base import Base
 from mlops.gates.judge import Check, Judgement, Rows, as_json, judge
+from mlops.gates.leak import check_leaks
 from mlops.pipeline import dataset, prepare
 from mlops.pipeline.params import Params
 from mlops.pipeline.params import load as load_params
@@ -48,21 +50,28 @@ def run(settings: Settings, base_rev: str | None = None, env: str = "staging") -
     params, agreed = load_params(settings.root), dataset.contract(settings)
     bases.check_question(base, params, agreed.target.name)
     champion = champions.fetch(settings, git, base.commit, env)
-    data = bases.check_batches(base.batches, _batches_here(settings.root))
+    rows = _rows(settings, agreed)
+    common = (
+        bases.check_batches(base.batches, _batches_here(settings.root)),
+        check_leaks(agreed, load_task(settings.bundle / "task.json"), rows.train),
+    )
     name = identity(settings.root)
     again = any(s.record is not None and s.record.identity == name for s in history(git, env, base.commit))
-    found = [judge(settings, bar, gates, rows, champion) for bar, gates, rows in _bars(settings, base, own, params)]
-    judgements = [replace(j, checks=(data, *(returning(c) if again else c for c in j.checks))) for j in found]
+    bars = _bars(settings, base, own, params, rows)
+    found = [judge(settings, bar, gates, held_out, champion) for bar, gates, held_out in bars]
+    judgements = [replace(j, checks=(*common, *(returning(c) if again else c for c in j.checks))) for j in found]
     report = _report(settings, env, name, base, champion, judgements)
     write_json(settings.root / REPORT, report)
     return report
 
 
-def _bars(settings: Settings, base: Base, own: Gates, params: Params) -> list[tuple[str, Gates, Rows]]:
-    """Pair each bar with its rows; where a pull request moves the bar, both are applied and the stricter decides."""
+def _rows(settings: Settings, agreed: Contract) -> Rows:
     prepared = prepare.load(settings.root)
-    agreed = dataset.contract(settings)
-    rows = Rows(agreed, prepared.train, prepared.test, tuple(batch.sha256 for batch in prepared.batches))
+    return Rows(agreed, prepared.train, prepared.test, tuple(batch.sha256 for batch in prepared.batches))
+
+
+def _bars(settings: Settings, base: Base, own: Gates, params: Params, rows: Rows) -> list[tuple[str, Gates, Rows]]:
+    """Pair each bar with its rows; where a pull request moves the bar, both are applied and the stricter decides."""
     bars = [("gates.yaml of the base branch", base.gates or own, rows)]
     if base.gates is None:
         bars = [("gates.yaml of this branch, as the base has none yet", own, rows)]

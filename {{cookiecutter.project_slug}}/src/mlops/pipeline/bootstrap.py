@@ -17,7 +17,7 @@ from mlops.contract.errors import MlopsError
 from mlops.pipeline.measures import Floats, Judged, measure
 
 RESAMPLES = 2000
-CHUNK_CELLS = 4_000_000
+CHUNK_CELLS = 400_000
 Kernel = Callable[[Judged, Floats], Floats]
 
 
@@ -45,11 +45,16 @@ def values(name: str, judged: Judged, groups: NDArray[Any] | None = None) -> Flo
 
 
 def _pairs(name: str, one: Judged, other: Judged, groups: NDArray[Any] | None) -> Iterator[tuple[Floats, Floats]]:
-    kernel = KERNELS.get(name, _by_sample(name))
+    kernel = kernel_of(name)
     strata = None if one.is_regression else one.truth
     for weights in samples(len(one.truth), strata, groups):
         first = kernel(one, weights)
         yield first, (first if other is one else kernel(other, weights))
+
+
+def kernel_of(name: str) -> Kernel:
+    """Return what computes a metric on many samples: at once where we know how, else one by one."""
+    return KERNELS.get(name) or _by_sample(name)
 
 
 def _finite(name: str, parts: list[Floats]) -> Floats:

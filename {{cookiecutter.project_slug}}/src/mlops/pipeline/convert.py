@@ -15,15 +15,18 @@ from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from mlops.contract.errors import MlopsError
 from mlops.pipeline.dataset import user_module
 from mlops.pipeline.fit import Fitted
+from mlops.pipeline.rounding import round_thresholds
 from mlops.settings import Settings
 
 INSTEAD = {
-    "TargetEncoder": "OneHotEncoder(handle_unknown='ignore', max_categories=50)",
-    "FunctionTransformer": "a line in features.py",
-    "KNeighborsClassifier": "HistGradientBoostingClassifier",
-    "SplineTransformer": "KBinsDiscretizer or HistGradientBoosting",
+    "DummyClassifier": "an estimator that looks at its inputs",
+    "FixedThresholdClassifier": "`threshold` in params.yaml",
     "HashingVectorizer": "TfidfVectorizer",
-    "CalibratedClassifierCV": "the uncalibrated estimator with a tuned threshold",
+    "IterativeImputer": "SimpleImputer or KNNImputer",
+    "NMF": "TruncatedSVD",
+    "Nystroem": "HistGradientBoosting, which bends without it",
+    "RandomizedSearchCV": "GridSearchCV, or the best numbers in params.yaml",
+    "SplineTransformer": "KBinsDiscretizer",
 }
 
 
@@ -34,6 +37,7 @@ def to_onnx(settings: Settings, fitted: Fitted) -> onnx.ModelProto:
         MlopsError: A step has no converter; the message names it and what to use instead.
     """
     own = getattr(user_module(settings, settings.model), "to_onnx", None)
+    round_thresholds(fitted.estimator)
     graph = own(fitted.estimator, fitted.example) if own else _sklearn(fitted)
     _rename_inputs(graph, fitted)
     if fitted.classes and len(fitted.estimator.classes_) < len(fitted.classes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
+from importlib import import_module, invalidate_caches
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +24,7 @@ from mlops.data.batches import list_batches
 from mlops.settings import Settings
 
 Function = Callable[[Columns], Columns]
+IMPORTED: dict[str, dict[str, int]] = {}
 
 
 @dataclass(frozen=True)
@@ -81,18 +82,31 @@ def _typed(name: str, raw: pd.DataFrame, agreed: Contract) -> pd.DataFrame:
 
 
 def user_module(settings: Settings, name: str) -> ModuleType:
-    """Import one of the user's own modules, fresh from the project's src folder.
+    """Import one of the user's own modules from the project's src folder; anew when a file of the package changed.
 
     Raises:
         MlopsError: It cannot be imported.
     """
     source = str(settings.root / "src")
-    if source not in sys.path:
+    if sys.path[0] != source:
         sys.path.insert(0, source)
+    _forget_changed(settings)
     try:
         return import_module(name)
     except Exception as error:
         raise MlopsError(f"{name} cannot be imported: {type(error).__name__}: {error}. Correct it.") from error
+
+
+def _forget_changed(settings: Settings) -> None:
+    """Drop imported modules of the package once their files are others: a notebook sees an edit at its next call."""
+    folder = settings.root / "src" / settings.package
+    files = {str(path): path.stat().st_mtime_ns for path in sorted(folder.rglob("*.py"))}
+    if IMPORTED.get(settings.package) == files:
+        return
+    IMPORTED[settings.package] = files
+    invalidate_caches()
+    for name in [name for name in sys.modules if name.partition(".")[0] == settings.package]:
+        del sys.modules[name]
 
 
 def features_function(settings: Settings) -> Function:

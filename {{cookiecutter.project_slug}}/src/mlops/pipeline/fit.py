@@ -34,6 +34,12 @@ class Fitted:
     threshold: float | None
     example: pd.DataFrame
 
+    @property
+    def name(self) -> str:
+        """The estimator's class; of a pipeline, its last step's."""
+        last = self.estimator.steps[-1][1] if hasattr(self.estimator, "steps") else self.estimator
+        return type(last).__name__
+
     def scores(self, frame: pd.DataFrame) -> Floats:
         """Score feature rows: (n, k) probabilities in the order of `classes`, or (n,) values."""
         return scores(self.estimator, dataset.fill_constants(frame, self.features), len(self.classes))
@@ -94,9 +100,10 @@ def build(settings: Settings, params: Params) -> BaseEstimator:
 def _fit(estimator: Any, frame: pd.DataFrame, truth: NDArray[Any]) -> Any:
     try:
         return estimator.fit(frame, truth)
-    except (TypeError, ValueError) as error:
+    except Exception as error:
         raise MlopsError(
-            f"the estimator cannot be fitted on {frame.shape[0]} rows of {list(frame)}: {error}"
+            f"model.py: the estimator cannot be fitted on {len(frame)} rows of {', '.join(map(repr, frame))}: "
+            f"{type(error).__name__}: {error}. Correct model.py, or the numbers under `model` in params.yaml."
         ) from error
 
 
@@ -128,7 +135,7 @@ def _held_out_scores(estimator: Any, frame: pd.DataFrame, truth: NDArray[Any], g
         part = frame.iloc[inside]
         # A column may be empty in a fold only; it is a constant there, too.
         described = dataset.describe(part)
-        fold = clone(estimator).fit(dataset.fill_constants(part, described), truth[inside])
+        fold = _fit(clone(estimator), dataset.fill_constants(part, described), truth[inside])
         held_out[outside] = scores(fold, dataset.fill_constants(frame.iloc[outside], described), 2)
     return held_out
 

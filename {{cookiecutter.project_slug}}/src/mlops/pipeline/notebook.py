@@ -18,6 +18,7 @@ def main(root: Path) -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
     metrics, params = _metrics(root), _params(root)
+    (root / ".mlops").mkdir(exist_ok=True)
     with (root / ".mlops" / "notebook.lock").open("w") as lock:
         # Two runs that end together would both create the database.
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -47,10 +48,18 @@ def _params(root: Path) -> dict[str, Any]:
     return {"task": params.task, **{f"model.{name}": value for name, value in params.model.items()}}
 
 
+def _unwritten(error: Exception) -> int:
+    print(f"MLflow has no note of this run: {type(error).__name__}: {error}", file=sys.stderr)
+    return 2
+
+
 def _commit(root: Path) -> str:
     done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "none"
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except Exception as error:  # whatever MLflow or its server raise; nothing but this log depends on it
+        sys.exit(_unwritten(error))

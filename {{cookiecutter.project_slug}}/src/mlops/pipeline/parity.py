@@ -45,7 +45,7 @@ def check(fitted: Fitted, frame: pd.DataFrame, served: Floats) -> float:
         served: scores of the same rows by the bundle in the serving environment, (n, k) or (n,).
 
     Returns:
-        The share of rows that differ by more than 1e-4 * max(1, |p|).
+        The share of rows that differ by more than 1e-4 * max(1, |p|), or of the spread of a regression's scores.
 
     Raises:
         MlopsError: More than 0.1 % of the rows differ.
@@ -63,8 +63,25 @@ def check(fitted: Fitted, frame: pd.DataFrame, served: Floats) -> float:
     return share
 
 
+def check_alone(alone: Floats, among: Floats) -> None:
+    """Compare scores of rows that came one by one with those of the same rows among others.
+
+    Raises:
+        MlopsError: One differs: features() looks at other rows.
+    """
+    apart = _apart(among, alone)
+    if apart.any():
+        row = int(np.argmax(apart))
+        raise MlopsError(
+            f"features.py looks at other rows: row {row} scores {alone[row].tolist()!r} alone and "
+            f"{among[row].tolist()!r} among others. Compute what needs a whole table in model.py, or upstream as a column."
+        )
+
+
 def _apart(expected: Floats, served: Floats) -> Any:
-    apart = np.abs(served - expected) > TOLERANCE * np.maximum(1, np.abs(expected))
+    # Amounts are sums of float32, so a small one is as exact as the large ones beside it.
+    scale = 1.0 if expected.ndim == 2 else max(1.0, float(expected.std()))
+    apart = np.abs(served - expected) > TOLERANCE * np.maximum(scale, np.abs(expected))
     return apart.any(axis=1) if apart.ndim == 2 else apart
 
 

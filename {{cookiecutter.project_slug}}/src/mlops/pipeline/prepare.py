@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mlops.contract.errors import MlopsError
@@ -20,12 +19,12 @@ from mlops.pipeline.stage import run, write_json
 from mlops.settings import Settings
 
 FOLDER = Path("build") / "split"
-BATCH, ROW = "__batch", "__row"
+BATCH, ROW = "\0batch", "\0row"  # no column of a file has this sign
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Typed rows on both sides of the split; `__batch` and `__row` give a row's batch and its number therein."""
+    """Typed rows on both sides of the split; BATCH and ROW give a row's batch and its number therein."""
 
     train: pd.DataFrame
     test: pd.DataFrame
@@ -73,7 +72,7 @@ def _work(settings: Settings) -> str:
     unused = len(data.frame) - len(prepared.train) - len(prepared.test)
     return (
         f"{len(prepared.train)} rows to train on, {len(prepared.test)} held out, {unused} unused "
-        f"({split_words(prepared.split)}), from {len(np.unique(data.batch))} batches"
+        f"({split_words(prepared.split)})"
     )
 
 

@@ -17,7 +17,7 @@ from mlops.pipeline.params import load as load_params
 from mlops.pipeline.stage import run
 from mlops.settings import Settings
 
-PARITY_ROWS = 5000
+PARITY_ROWS, ALONE_ROWS = 5000, 50
 
 
 def _work(settings: Settings) -> str:
@@ -31,7 +31,7 @@ def _work(settings: Settings) -> str:
     empty = [feature.name for feature in fitted.features if feature.constant]
     warning = f"; always null and so a constant: {', '.join(empty)}" if empty else ""
     return (
-        f"{type(fitted.estimator).__name__} on {len(fitted.example)} rows and {len(fitted.features)} features, "
+        f"{fitted.name} on {len(fitted.example)} rows and {len(fitted.features)} features, "
         f"{len(graph.SerializeToString()) / 1e6:.2f} MB; ONNX equals it in {1 - apart:.2%} of rows{warning}"
     )
 
@@ -50,13 +50,17 @@ def check_parity(settings: Settings, agreed: Contract, fitted: Fitted, test: pd.
         ignore_index=True,
     )
     both = {name: [*raw[name], *values] for name, values in edges.items()}
-    return parity.check(fitted, frame, serve(settings, both, len(frame)))
+    served = serve(settings, both, len(frame))
+    few = {name: values[:ALONE_ROWS] for name, values in both.items()}
+    alone = serve(settings, few, min(ALONE_ROWS, len(frame)), "--one-by-one")
+    parity.check_alone(alone, served[:ALONE_ROWS])
+    return parity.check(fitted, frame, served)
 
 
-def serve(settings: Settings, raw: parity.Raw, n: int) -> Floats:
+def serve(settings: Settings, raw: parity.Raw, n: int, *flags: str) -> Floats:
     """Score rows with the project's bundle in an environment with requirements/serve.txt alone."""
     python = serving_python(settings.root / "requirements" / "serve.txt", settings.cache / "envs")
-    return np.asarray(scoring.score(settings.bundle, settings.root / "src", python, raw, n))
+    return np.asarray(scoring.score(settings.bundle, settings.root / "src", python, raw, n, *flags))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def run(settings: Settings, rows: int, say: Say) -> Trial:
     name = data.contract.target.name
     sample = replace(whole, train=_sample(whole.train, rows), test=_sample(whole.test, TEST_ROWS))
     fitted = fit(settings, data.contract, params, sample.train, pd.concat([whole.train[name], whole.test[name]]))
-    say(f"fit       {type(fitted.estimator).__name__} on {len(sample.train)} of {len(whole.train)} training rows")
+    say(f"fit       {fitted.name} on {len(sample.train)} of {len(whole.train)} training rows")
     task, judged = _scored(settings, data.contract, params, fitted, sample, say)
     return Trial(data.contract, sample, task, judged)
 

@@ -41,7 +41,7 @@ def judge(found: dict[str, list[Violation]], batches: int, rows: int) -> str:
     errors = [violation for violation in violations if violation.severity == "error"]
     if errors:
         raise Refused(f"the data breaks the contract in {len(errors)} places, listed above. Nothing was trained.")
-    return f"{rows} rows in {batches} batches keep the contract, {len(violations)} warnings"
+    return f"{rows} rows in {batches} batch{'es' * (batches != 1)} keep the contract; warnings: {len(violations)}"
 
 
 def _report(

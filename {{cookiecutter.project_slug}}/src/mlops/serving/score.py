@@ -29,10 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, required=True, help="folder that train wrote")
     parser.add_argument("--rows", type=Path, required=True, help='JSON: {"n": N, "columns": {name: [value, ...]}}')
     parser.add_argument("--out", type=Path, required=True, help="NumPy file to write: (n, k) or, for regression, (n,)")
+    parser.add_argument("--one-by-one", action="store_true", help="score each row as a request of its own")
     options = parser.parse_args(arguments)
+    how = one_by_one if options.one_by_one else score
     try:
         n, raw = _read(options.rows)
-        np.save(options.out, score(Scorer.load(options.bundle), raw, n))
+        np.save(options.out, how(Scorer.load(options.bundle), raw, n))
     except MlopsError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return error.exit_code
@@ -54,6 +56,12 @@ def score(scorer: Scorer, raw: dict[str, Any], n: int) -> np.ndarray:
         if not isinstance(raw[name], list) or len(raw[name]) != n:
             raise MlopsError(f"column {name!r}: not a list of n = {n} values.")
     return scorer.scores(to_columns(scorer.contract, raw, names), n)
+
+
+def one_by_one(scorer: Scorer, raw: dict[str, Any], n: int) -> np.ndarray:
+    """Score n rows, each without the others."""
+    rows = ({name: values[row : row + 1] for name, values in raw.items()} for row in range(n))
+    return np.concatenate([score(scorer, row, 1) for row in rows])
 
 
 def _read(path: Path) -> tuple[int, dict[str, Any]]:

@@ -1,0 +1,93 @@
+"""The bar is the base branch's: what a pull request may not move by itself."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mlops.contract.errors import MlopsError
+from mlops.delivery.git import Git
+from mlops.gates import base as bases
+from mlops.pipeline.params import parse
+
+POINTER = "outs:\n- md5: {}\n  size: 1\n  path: {}\n"
+PARAMS = "task: binary\npositive: true\nlabel_delay: 1d\nsplit: {method: time, test: 20%}\n"
+GATES = "metric: roc_auc\nmargin: 0.005\n"
+CONTRACT = """
+apiVersion: v3.2.0
+kind: DataContract
+id: a
+version: 1.0.0
+status: active
+schema: [{name: a, properties: [{name: y, logicalType: boolean, tags: [target]}, {name: x, logicalType: number}]}]
+"""
+GIT = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Git:
+    for name, text in {
+        "gates.yaml": GATES,
+        "params.yaml": PARAMS,
+        "contract.yaml": CONTRACT,
+        "data/raw/0001-a.csv.dvc": POINTER.format("aa", "0001-a.csv"),
+        "data/raw/0002-b.csv.dvc": POINTER.format("bb", "0002-b.csv"),
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "base"]):
+        subprocess.run([*GIT, *command], cwd=tmp_path, check=True)
+    return Git(tmp_path)
+
+
+def test_the_base_is_read_from_git_not_from_the_working_tree(repository: Git) -> None:
+    (repository.root / "gates.yaml").write_text("metric: accuracy\nmargin: 0.5\n")
+    base = bases.read(repository, "main")
+    assert base.gates is not None
+    assert (base.gates.metric, base.target, base.batches) == ("roc_auc", "y", {"0001-a.csv": "aa", "0002-b.csv": "bb"})
+
+
+def test_a_revision_that_is_not_there(repository: Git) -> None:
+    with pytest.raises(MlopsError, match="'mian' is no commit"):
+        bases.read(repository, "mian")
+
+
+@pytest.mark.parametrize(
+    ("ours", "outcome", "words"),
+    [
+        ({"0001-a.csv": "aa", "0002-b.csv": "bb"}, "pass", "No batch added"),
+        ({"0001-a.csv": "aa", "0002-b.csv": "bb", "0003-c.csv": "cc"}, "pass", "Added: 0003-c.csv"),
+        ({"0001-a.csv": "aa", "0002-b.csv": "xx"}, "block", "0002-b.csv is changed"),
+        ({"0002-b.csv": "bb"}, "block", "0001-a.csv is dropped"),
+        ({"0001-b.csv": "aa", "0002-b.csv": "bb"}, "block", "0001-a.csv is dropped"),
+    ],
+)
+def test_batches_are_added_only(repository: Git, ours: dict[str, str], outcome: str, words: str) -> None:
+    check = bases.check_batches(bases.read(repository, "main").batches, ours)
+    assert (check.outcome, words in check.words) == (outcome, True), check.words
+
+
+@pytest.mark.parametrize(
+    ("change", "target", "words"),
+    [
+        (("binary", "multiclass"), "y", "task is 'multiclass' here and 'binary' on the base branch"),
+        (("positive: true", "positive: false"), "y", "positive is False here"),
+        (("", ""), "x", "target is 'x' here and 'y' on the base branch"),
+    ],
+)
+def test_another_question_is_not_judged_by_this_bar(
+    repository: Git, change: tuple[str, str], target: str, words: str
+) -> None:
+    with pytest.raises(MlopsError, match=words):
+        bases.check_question(bases.read(repository, "main"), parse(PARAMS.replace(*change)), target)
+
+
+@pytest.mark.parametrize(
+    ("change", "differ"),
+    [(("", ""), False), (("20%", "10%"), True), (("1d", "2d"), True), (("split", "window: {sliding: 2}\nsplit"), True)],
+)
+def test_a_moved_split_is_noticed(change: tuple[str, str], differ: bool) -> None:
+    assert bases.rows_differ(parse(PARAMS), parse(PARAMS.replace(*change))) is differ
