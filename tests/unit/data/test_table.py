@@ -140,7 +140,7 @@ def test_csv_text_that_is_no_value_is_invalid(kind: str, texts: str) -> None:
         (b",a\n1,2\n", "column 1 of 2 has no name.*row number"),
         (b"a,b,\n1,2,3\n", "column 3 of 3 has no name"),
         (b"a,b\n1,2\n1,2,3\n", "line 3 has 3 fields, the header has 2"),
-        (b"a,b\n1,2\n1\n", "line 3 has 1 fields, the header has 2"),
+        (b"a,b\n1,2\n1\n", "line 3 has 1 field, the header has 2"),
         (b'a,b\n1,"2\n3,4\n', "cannot be read as CSV"),
         ("a,b\ncafé,1\n".encode("latin-1"), r"not UTF-8 text: byte b'\\xe9' in line 2"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),

@@ -42,7 +42,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _oneline(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    return " ".join(str(error).split())[:200].rstrip(".")
 
 
 def _check_type(name: str, kind: pa.DataType, path: Path) -> None:

@@ -19,6 +19,7 @@ from mlops.settings import Settings
 
 NAME = re.compile(r"(?P<number>\d{4})-(?P<name>.+)\.(?P<extension>csv|parquet)")
 SUFFIXES = (".csv", ".parquet")
+KEPT_AS = {".csv": ".csv", ".tsv": ".csv", ".txt": ".csv", ".parquet": ".parquet", ".pq": ".parquet"}
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,10 @@ def _batches(folder: Path) -> list[BatchFile]:
 
 def add(root: Path, file: Path, name: str | None = None) -> BatchFile:
     """Copy a checked table to data/raw under the next number and track it with DVC."""
-    if file.suffix.lower() not in SUFFIXES:
+    suffix = KEPT_AS.get(file.suffix.lower())
+    if suffix is None:
         raise MlopsError(f"{str(file)!r}: a batch is a .csv or .parquet file. Save the table as one of them.")
-    return _track(root, name or file.stem, file.suffix.lower(), lambda target: shutil.copyfile(file, target))
+    return _track(root, name or file.stem, suffix, lambda target: shutil.copyfile(file, target))
 
 
 def arrive(settings: Settings, initial: bool = False) -> list[BatchFile]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from mlops.contract.errors import MlopsError
 DELIMITERS = (",", ";", "\t")
 SAMPLE = 200
 LONGEST_FIELD = 10_000_000
+OTHER_TEXT = re.compile(rb"<(!doctype|html|head|\?xml|table)\b|\[\s*[{\[]|\{\s*[\"}]", re.IGNORECASE)
 
 
 def read_csv(path: Path) -> pd.DataFrame:
@@ -40,10 +42,15 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 def _decode(path: Path) -> str:
     content = path.read_bytes()
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in (content[:1], content[1:2]):
         raise MlopsError(f"{str(path)!r} is UTF-16 text. Save it as UTF-8.")
     if content.startswith((b"PAR1", b"PK\x03\x04", b"\x1f\x8b")) or b"\x00" in content:
         raise MlopsError(f"{str(path)!r} is not text, whatever its name says. Name a CSV file.")
+    if other := OTHER_TEXT.match(content[:500].lstrip()):
+        raise MlopsError(
+            f"{str(path)!r} is no CSV: it begins with {other[0].decode()!r}, like a web page or JSON. "
+            "Look into it, and save the table as CSV."
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -102,10 +109,10 @@ def check_names(names: Sequence[str], path: Path) -> None:
     """
     for position, name in enumerate(names, 1):
         if not name.strip():
-            hint = "A nameless first column is a saved row number: write without it" if position == 1 else "Name it"
-            raise MlopsError(
-                f"{str(path)!r}: column {position} of {len(names)} has no name. {hint}, or remove the column."
-            )
+            hint = "Name it, or remove the column."
+            if position == 1:
+                hint = "It is a saved row number or name: write without it (pandas: index=False), or name it."
+            raise MlopsError(f"{str(path)!r}: column {position} of {len(names)} has no name. {hint}")
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise MlopsError(
@@ -121,11 +128,15 @@ def _whole(frame: pd.DataFrame, text: str, delimiter: str, path: Path) -> pd.Dat
     return frame
 
 
-def _odd_record(text: str, delimiter: str, fields: int) -> tuple[int, int] | None:
-    """Find the first record of another length: its last line, and its number of fields."""
+def _odd_record(text: str, delimiter: str, fields: int) -> tuple[int, int, int] | None:
+    """Find the first record of another length: its first and last line, and its number of fields."""
     csv.field_size_limit(LONGEST_FIELD)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    return next(((reader.line_num, len(record)) for record in reader if record and len(record) != fields), None)
+    reader, last = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 0
+    for record in reader:
+        if record and len(record) != fields:
+            return last + 1, reader.line_num, len(record)
+        last = reader.line_num
+    return None
 
 
 def _misshapen(text: str, delimiter: str, fields: int, path: Path, error: Exception) -> MlopsError:
@@ -135,7 +146,12 @@ def _misshapen(text: str, delimiter: str, fields: int, path: Path, error: Except
         odd, error = None, inner
     if odd is None:
         return MlopsError(f"{str(path)!r} cannot be read as CSV: {' '.join(str(error).split())}. Correct the file.")
+    first, last, found = odd
+    where = f"line {first}" if first == last else f"the record of lines {first} to {last}"
+    step = "Quote fields that hold the delimiter." if found > fields else "Was it cut off?"
+    if last - first > 1:
+        step = f"Close the quote that is opened in line {first}."
     return MlopsError(
-        f"{str(path)!r}: the record that ends in line {odd[0]} has {odd[1]} fields, the header has {fields} "
-        f"(delimiter {delimiter!r}). Quote fields that hold the delimiter."
+        f"{str(path)!r}: {where} has {found} field{'s' * (found != 1)}, the header has {fields} "
+        f"(delimiter {delimiter!r}). {step}"
     )

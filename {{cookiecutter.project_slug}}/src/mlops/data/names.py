@@ -23,6 +23,7 @@ IDENTIFIER = {
     "identifier",
     "pk",
 }
+ROW_NUMBER = {"unnamed", "index", "rownames", "rownumber", "rowid", "row"}
 CALENDAR = {"year", "yr", "month", "day", "hour", "minute", "week", "weekday", "quarter"}
 BIRTH = {"birth", "dob", "birthday", "birthdate", "born"}
 
@@ -47,7 +48,12 @@ def is_identifier(name: str) -> bool:
 def is_entity(name: str) -> bool:
     """Whether the name is that of someone or something to whom several rows may belong."""
     found = words(name)
-    return bool(found & ENTITY) and (len(found) == 1 or bool(found & IDENTIFIER))
+    return found == {"id"} or (bool(found & ENTITY) and (len(found) == 1 or bool(found & IDENTIFIER)))
+
+
+def is_row_number(name: str) -> bool:
+    """Whether the name is one that programs give to the number of a row."""
+    return bool(words(name) & ROW_NUMBER)
 
 
 def is_calendar(name: str) -> bool:

@@ -46,7 +46,7 @@ def plan_split(frame: pd.DataFrame, contract: Contract, target: Target) -> Plan:
         target: the classes, each of which is to be on both sides.
 
     Raises:
-        MlopsError: No split leaves rows on both sides.
+        MlopsError: No split leaves rows on both sides that a model can be fitted to and judged by.
     """
     told: list[str] = []
     if contract.time is not None:
@@ -74,6 +74,8 @@ def _hashed(frame: pd.DataFrame, contract: Contract, target: Target, method: str
     if best is None or 0 in best[2]:
         raise MlopsError(f"the rows cannot be split by {method}: one side would be empty. Bring more rows that differ.")
     _, split, counts, problem = best
+    if problem and target.task != "multiclass":
+        raise MlopsError(f"however the rows are split by {method}, {problem}. Bring more rows that differ.")
     if problem:
         told.append(f"split: with every seed that was tried {problem}; bring more rows.")
     why = (

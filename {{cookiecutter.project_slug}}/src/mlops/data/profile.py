@@ -23,7 +23,7 @@ WHOLE = re.compile(r"[+-]?\d+\.0*", re.ASCII)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
 COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 CODE = re.compile(r"[+-]?0\d+", re.ASCII)
-DATES = "looks like dates"
+NEARLY = ("looks like", "nearly all")
 OTHER_DATE = re.compile(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}.*", re.ASCII)
 
 
@@ -84,7 +84,7 @@ def profile(raw: pd.Series[Any], name: str, zone: ZoneInfo) -> Profile:
     unread = int(wrong.sum())
     if unread:
         shown = raw[wrong].iloc[0]
-        note = f"{unread} values such as {str(shown)!r} are no {kind} and break the contract: write them as null"
+        note = f"{unread} of its values such as {str(shown)!r} break the contract, being no {kind}: write them as null"
     return Profile(name, kind, values, unread, note)
 
 
@@ -137,9 +137,11 @@ def _any(pattern: re.Pattern[str], words: list[str]) -> bool:
 def _why_text(known: list[str]) -> str | None:
     """Tell a person of what nearly was another kind."""
     if _all(COMMA, known):
-        return "looks like numbers with a decimal comma; it stays text unless they are written with a point"
+        return "looks like numbers with a decimal comma, which become numbers where they are written with a point"
     if _all(OTHER_DATE, known):
-        return f"{DATES} such as {known[0]!r}, which become dates where they are written as 2024-12-31 (ISO 8601)"
+        return (
+            f"looks like dates such as {known[0]!r}, which become dates where they are written as 2024-12-31 (ISO 8601)"
+        )
     for kind, pattern in (("numbers", NUMBER), ("timestamps", TIMESTAMP)):
         others = [word for word in known if not pattern.fullmatch(word)]
         if len(others) <= 0.1 * len(known):

@@ -20,7 +20,8 @@ MOST_CLASSES = 50
 MOST_INTEGER_CLASSES = 10
 YES = frozenset(("yes", "y", "true", "t", "positive", "pos"))
 ONE_OF = ({"0", "1"}, {"-1", "1"})
-NEXT = "Name another with --target, or another task with --task."
+OTHER_TARGET = "Name another with --target."
+OTHER_TASK = "Name another target with --target, or another task with --task."
 
 
 @dataclass(frozen=True)
@@ -73,15 +74,16 @@ def decide_target(column: Profile, task: str | None, positive: object | None) ->
 
 def _check_usable(column: Profile, known: int, here: str) -> None:
     if known == 0:
-        raise MlopsError(f"{here} is null in all {column.rows} rows, so there is nothing to learn. {NEXT}")
+        raise MlopsError(f"{here} is null in all {column.rows} rows, so there is nothing to learn. {OTHER_TARGET}")
     if column.distinct == 1:
         raise MlopsError(
-            f"{here} is {column.counts.index[0]!r} in all {known} rows, so there is nothing to learn. {NEXT}"
+            f"{here} is {_shown(column.counts.index[0])} in all {known} rows, so there is nothing to learn. "
+            f"{OTHER_TARGET}"
         )
     if known < FEWEST_ROWS:
         raise MlopsError(f"{here} is known in {known} rows; at least {FEWEST_ROWS} are needed. Bring more rows.")
     if column.kind in ("date", "timestamp"):
-        raise MlopsError(f"{here} is a {column.kind}, which cannot be predicted. {NEXT}")
+        raise MlopsError(f"{here} is a {column.kind}, which cannot be predicted. {OTHER_TARGET}")
 
 
 def _kind(column: Profile) -> Kind:
@@ -99,12 +101,16 @@ def _task(column: Profile, kind: Kind, asked: str | None) -> tuple[TaskKind, str
         return found, why if asked is None else f"{why}, as asked"
     many = column.distinct
     if asked == "binary":
-        raise MlopsError(f"target {column.name!r} has {many} different values, so the task is not binary. {NEXT}")
+        step = "Write them as whole numbers or as text." if many == 2 else OTHER_TASK
+        raise MlopsError(
+            f"target {column.name!r} has {many} different values, such as {_shown(column.counts.index[0])}, "
+            f"so the task is not binary. {step}"
+        )
     if asked == "regression" and kind not in ("number", "integer"):
-        raise MlopsError(f"target {column.name!r} is a {kind}, so the task is not regression. {NEXT}")
+        raise MlopsError(f"target {column.name!r} is a {kind}, so the task is not regression. {OTHER_TASK}")
     if asked == "multiclass" and (kind == "number" or many < 3):
         raise MlopsError(
-            f"target {column.name!r} has {many} different values of kind {kind}, so it is not multiclass. {NEXT}"
+            f"target {column.name!r} has {many} different values of kind {kind}, so it is not multiclass. {OTHER_TASK}"
         )
     return ("regression" if asked == "regression" else "multiclass"), "was asked to be"
 
@@ -112,10 +118,8 @@ def _task(column: Profile, kind: Kind, asked: str | None) -> tuple[TaskKind, str
 def _natural_task(column: Profile, kind: Kind) -> tuple[TaskKind, str]:
     many = column.distinct
     if many == 2 and kind != "number":
-        return (
-            "binary",
-            f"has two values, {' and '.join(repr(label) for label in sorted(map(str, column.counts.index)))}",
-        )
+        labels = sorted(_label(value, kind) for value in column.counts.index)
+        return "binary", f"has two values, {labels[0]!r} and {labels[1]!r}"
     if kind == "string":
         return "multiclass", f"is text with {many} values"
     if kind == "integer" and many <= MOST_INTEGER_CLASSES and column.counts.min() >= FEWEST_PER_CLASS:
@@ -132,9 +136,10 @@ def _check_regression(kind: Kind, positive: object | None, here: str) -> None:
 
 def _classes(column: Profile, kind: Kind, here: str) -> dict[Scalar, int]:
     if column.distinct > MOST_CLASSES:
+        why = f" ({column.note})" if column.note else ""
         raise MlopsError(
-            f"{here} has {column.distinct} different values such as {column.counts.index[0]!r}; at most {MOST_CLASSES} "
-            f"classes can be told apart. {NEXT}"
+            f"{here} has {column.distinct} different values such as {_shown(column.counts.index[0])}{why}; at most "
+            f"{MOST_CLASSES} classes can be told apart. {OTHER_TARGET}"
         )
     counts = {_label(value, kind): int(count) for value, count in column.counts.items()}
     rare = {label: count for label, count in counts.items() if count < FEWEST_PER_CLASS}
@@ -142,9 +147,14 @@ def _classes(column: Profile, kind: Kind, here: str) -> dict[Scalar, int]:
         shown = ", ".join(f"{label!r} ({count})" for label, count in list(rare.items())[:5])
         raise MlopsError(
             f"{here}: {len(rare)} of {len(counts)} classes have fewer than {FEWEST_PER_CLASS} rows: {shown}. "
-            "Merge them with others, or drop their rows (an unknown label is an empty field)."
+            "Merge them with others, or remove their rows."
         )
     return dict(sorted(counts.items(), key=lambda item: item[0]))
+
+
+def _shown(value: Any) -> str:
+    text = repr(value.item() if hasattr(value, "item") else value)
+    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _label(value: Any, kind: Kind) -> Scalar:
