@@ -3,7 +3,8 @@ suitable = import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(suitable)' 2>/dev/null && command -v $$python && break; done)
 VENV ?= .venv
-UV := $(shell command -v uv || echo .uv/bin/uv)
+# Not the environment's own uv, where that is active: it would remove itself.
+UV := $(shell command -v uv | grep -vF "$(abspath $(VENV))/" || echo .uv/bin/uv)
 WORKERS ?= 2
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export UV_PYTHON_DOWNLOADS ?= never
@@ -56,7 +57,7 @@ lock: $(READY)  ## write every requirements file anew after a change of dependen
 	cp "$$folder"/flight-delays/requirements/*.txt "$(PROJECT)/requirements/"
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-annotate --custom-compile-command "make lock" --output-file requirements.txt requirements.in
-	@touch $(READY) && python scripts/taken.py
+	@python scripts/taken.py
 
 clean:  ## remove the environment and the caches
 	rm -rf .uv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache $(VENV)

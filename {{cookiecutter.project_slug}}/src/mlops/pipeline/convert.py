@@ -42,6 +42,10 @@ def to_onnx(settings: Settings, fitted: Fitted) -> onnx.ModelProto:
     _rename_inputs(graph, fitted)
     if fitted.classes and len(fitted.estimator.classes_) < len(fitted.classes):
         _pad_classes(graph, fitted)
+    # skl2onnx keeps these in a set, whose order changes from process to process.
+    versions = sorted(graph.opset_import, key=lambda version: version.domain)
+    del graph.opset_import[:]
+    graph.opset_import.extend(versions)
     onnx.checker.check_model(graph)
     return graph
 
