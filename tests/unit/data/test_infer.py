@@ -214,7 +214,6 @@ def test_a_name_for_the_target_is_a_leak_in_every_task(tmp_path: Path) -> None:
         ({"y": "a"}, {}, "is 'a' in all 300 rows"),
         ({"y": [f"w{i}" for i in range(300)]}, {}, "300 different values"),
         ({"y": ["a"] * 297 + ["rare"] * 3}, {}, r"fewer than 5 rows: 'rare' \(3\)"),
-        ({"y": ["a", "b", None] * 100}, {}, "null in 100 of 300 rows.*--time"),
         ({"x": None, "z": 1}, {}, "no column is left to predict 'y' from: 'x' null in every row"),
         ({}, {"task": "clasification"}, "the task 'clasification' is unknown"),
         ({}, {"task": "regression"}, "is a string, so the task is not regression"),
@@ -244,7 +243,7 @@ def test_null_targets_are_left_out_where_rows_have_a_time(tmp_path: Path) -> Non
     frame.loc[295:, "y"] = None
     proposal = propose(frame, tmp_path)
     assert not contract_of(proposal).target.required
-    assert any("null in 5 rows" in line for line in proposal.decisions)
+    assert any("null in 5 of 300 rows" in line for line in proposal.decisions)
     fits(proposal, tmp_path / "t.csv")
 
 

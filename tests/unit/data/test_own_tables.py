@@ -45,6 +45,12 @@ def test_an_identifier_that_counts_up_is_one(tmp_path: Path) -> None:
     assert tags(propose(table(index=np.random.default_rng(0).permutation(300)), tmp_path))["index"] == ["id"]
 
 
+def test_rows_without_a_target_are_left_out_though_nothing_says_that_they_are_young(tmp_path: Path) -> None:
+    proposal = propose(table().assign(y=["a", "b", None] * 100), tmp_path)
+    assert not parse(proposal.contract_yaml).target.required
+    assert any("null in 100 of 300 rows, left out" in line for line in proposal.decisions)
+
+
 def test_an_id_of_several_rows_is_a_group(tmp_path: Path) -> None:
     assert tags(propose(table(id=np.arange(300) // 4), tmp_path))["id"] == ["group"]
 

@@ -62,11 +62,11 @@ def infer(
     frame = read_raw(path)
     _check_target(frame, target, path)
     columns = {str(column): profile(frame[column], str(column), _zone(zone)) for column in frame.columns}
+    _check_read(columns[target])
     decided = decide_target(columns[target], task, positive)
     if time == target:
         raise MlopsError(f"the column {time!r} cannot be both target and time. Name another with --time.")
     roles = decide_roles(columns, decided, time)
-    _check_nulls(columns[target], decided, roles)
     text = contract_yaml(name or path.stem, zone, columns, decided, roles)
     contract = parse(text, "the proposed contract")
     plan = plan_split(typed(frame, contract, path.name).frame, contract, decided)
@@ -94,14 +94,9 @@ def _check_target(frame: pd.DataFrame, target: str, path: Path) -> None:
         raise MlopsError(f"{str(path)!r} has no column {target!r} to be the target. {did_you_mean(target, names)}")
 
 
-def _check_nulls(column: Profile, target: Target, roles: Roles) -> None:
+def _check_read(column: Profile) -> None:
     if column.unread:
-        raise MlopsError(f"target {target.name!r}: {column.note}. Correct or remove these rows.")
-    if target.nulls and ["time"] not in roles.tags.values():
-        raise MlopsError(
-            f"target {target.name!r} is null in {target.nulls} of {target.nulls + target.rows} rows. Without a time "
-            "column these cannot be young rows whose target is yet to come. Remove them, or name one with --time."
-        )
+        raise MlopsError(f"target {column.name!r}: {column.note}. Correct or remove these rows.")
 
 
 def _told(
@@ -117,7 +112,7 @@ def _told(
     yield f"table: {path.name!r}, {rows} rows and {len(columns)} columns."
     yield from target.decisions
     if target.nulls:
-        yield f"target: null in {target.nulls} row{'s' * (target.nulls > 1)}, left out until it is known."
+        yield f"target: null in {target.nulls} of {rows} rows, left out until it is known there."
     for column in columns.values():
         if column.note and "excluded" not in roles.tags.get(column.name, []):
             yield f"column {column.name!r}: {column.note}."
