@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
-IDENTITY = {f"GIT_{who}_{what}": v for who in ("AUTHOR", "COMMITTER") for what, v in (("NAME", "Test"), ("EMAIL", "t@t"))}
+IDENTITY = {
+    f"GIT_{who}_{what}": v for who in ("AUTHOR", "COMMITTER") for what, v in (("NAME", "Test"), ("EMAIL", "t@t"))
+}
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,9 @@ def sales(first: int, rows: int) -> pd.DataFrame:
     size = rng.choice(["S", "M", "L", "XL"], rows, p=[0.2, 0.4, 0.3, 0.1])
     price = np.round(rng.gamma(4, 15, rows), 2)
     discount = np.where(rng.random(rows) < 0.1, np.nan, np.round(rng.random(rows) * 40))
-    strength = 0.03 * (price - 60) + 1.2 * (size == "XL") - 0.04 * np.nan_to_num(discount, nan=20) + rng.normal(0, 1, rows)
+    strength = (
+        0.03 * (price - 60) + 1.2 * (size == "XL") - 0.04 * np.nan_to_num(discount, nan=20) + rng.normal(0, 1, rows)
+    )
     return pd.DataFrame(
         {
             "order": [f"o{first + row:06d}" for row in range(rows)],

@@ -1,12 +1,14 @@
 """Tell the whole loop on real data: train, gate, release, serve, refuse, improve, roll back.
 
-Everything happens in a temporary folder: a bare `origin`, a DVC remote, a clone of this project. It stays there to explore.
+Everything happens in a temporary folder: a bare `origin`, a DVC remote, a clone of this project. It stays there to
+explore.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -120,10 +122,10 @@ class Demo:
 def params(demo: Demo, numbers: dict[str, str]) -> None:
     """Write the model's numbers into params.yaml, and leave the rest as it is."""
     path = demo.work / "params.yaml"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    changed = [f"  {line.split(':')[0].strip()}: {numbers[line.split(':')[0].strip()]}" if line.startswith("  ") else line
-               for line in lines]  # fmt: skip
-    path.write_text("\n".join(changed) + "\n", encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    for name, value in numbers.items():
+        text = re.sub(rf"^  {name}: .*$", f"  {name}: {value}", text, flags=re.MULTILINE)
+    path.write_text(text, encoding="utf-8")
 
 
 def record(demo: Demo) -> dict[str, Any]:

@@ -44,7 +44,9 @@ def test_a_true_loss_of_four_margins_at_20000_rows_is_blocked() -> None:
     noise = rng.normal(size=20_000)
     # The noise that costs four margins is found on the rows themselves.
     levels = np.linspace(0, 1.5, 151)
-    losses = [measure("roc_auc", champion) - measure("roc_auc", Judged(truth, scores(strength + a * noise))) for a in levels]
+    losses = [
+        measure("roc_auc", champion) - measure("roc_auc", Judged(truth, scores(strength + a * noise))) for a in levels
+    ]
     level = levels[int(np.argmin(np.abs(np.array(losses) - 4 * MARGIN)))]
     assert answer(champion, Judged(truth, scores(strength + level * noise))) == "worse"
 

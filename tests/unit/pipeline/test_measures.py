@@ -30,7 +30,10 @@ def amounts(n: int = 300) -> Judged:
 
 
 CASES = [
-    *((binary(), name) for name in ("roc_auc", "f1", "accuracy", "balanced_accuracy", "neg_log_loss", "neg_brier_score")),
+    *(
+        (binary(), name)
+        for name in ("roc_auc", "f1", "accuracy", "balanced_accuracy", "neg_log_loss", "neg_brier_score")
+    ),
     *((binary(ties=True), name) for name in ("roc_auc", "neg_log_loss")),
     *((several(), name) for name in ("balanced_accuracy", "accuracy", "neg_log_loss", "neg_brier_score")),
     *((amounts(), name) for name in ("r2", "neg_mean_absolute_error", "neg_mean_squared_error")),

@@ -110,7 +110,8 @@ def test_columns_that_the_model_drops_do_no_harm(shop: Settings, agreed: Contrac
         "from sklearn.compose import make_column_transformer\nfrom sklearn.impute import SimpleImputer\n"
         + MODEL
         + "def build(task, **params):\n"
-        "    return make_pipeline(make_column_transformer((SimpleImputer(), ['price.€', '1st'])), LogisticRegression())\n",
+        "    impute = make_column_transformer((SimpleImputer(), ['price.€', '1st']))\n"
+        "    return make_pipeline(impute, LogisticRegression())\n",
         encoding="utf-8",
     )
     prepared, fitted = trained(shop)
@@ -157,7 +158,11 @@ def test_labels_keep_their_type_and_the_positive_is_last(
 
 @pytest.mark.parametrize(
     ("labels", "positive", "words"),
-    [(["a", "b", "c"], "a", "has 3"), (["a", "b"], "c", "positive 'c' is not a label"), ([1, 0], True, "positive True")],
+    [
+        (["a", "b", "c"], "a", "has 3"),
+        (["a", "b"], "c", "positive 'c' is not a label"),
+        ([1, 0], True, "positive True"),
+    ],
 )
 def test_labels_that_do_not_fit_the_task(labels: list[object], positive: object, words: str) -> None:
     with pytest.raises(MlopsError, match=words):

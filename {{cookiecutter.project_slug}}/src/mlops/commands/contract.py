@@ -52,4 +52,4 @@ def print_violations(violations: list[Violation], file: Path) -> None:
         print(f"{violation.severity}: {violation}", file=sys.stderr)
     errors = sum(violation.severity == "error" for violation in violations)
     if errors:
-        raise Refused(f"{file.name} breaks contract.yaml in {errors} places, listed above.")
+        raise Refused(f"{file.name} breaks contract.yaml in {errors} place{'s' * (errors != 1)}, listed above.")

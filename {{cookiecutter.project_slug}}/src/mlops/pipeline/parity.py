@@ -73,8 +73,8 @@ def check_alone(alone: Floats, among: Floats) -> None:
     if apart.any():
         row = int(np.argmax(apart))
         raise MlopsError(
-            f"features.py looks at other rows: row {row} scores {alone[row].tolist()!r} alone and "
-            f"{among[row].tolist()!r} among others. Compute what needs a whole table in model.py, or upstream as a column."
+            f"features.py looks at other rows: row {row} scores {alone[row].tolist()!r} alone "
+            f"and {among[row].tolist()!r} among others. Compute what needs a whole table in model.py, or upstream."
         )
 
 

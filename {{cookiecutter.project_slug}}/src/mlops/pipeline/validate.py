@@ -40,7 +40,8 @@ def judge(found: dict[str, list[Violation]], batches: int, rows: int) -> str:
         print(f"{violation.severity}: {violation}", file=sys.stderr)
     errors = [violation for violation in violations if violation.severity == "error"]
     if errors:
-        raise Refused(f"the data breaks the contract in {len(errors)} places, listed above. Nothing was trained.")
+        places = f"{len(errors)} place{'s' * (len(errors) != 1)}"
+        raise Refused(f"the data breaks the contract in {places}, listed above. Nothing was trained.")
     return f"{rows} rows in {batches} batch{'es' * (batches != 1)} keep the contract; warnings: {len(violations)}"
 
 
