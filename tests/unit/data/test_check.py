@@ -101,9 +101,9 @@ def test_unique_shows_what_repeats_and_nulls_do_not_repeat() -> None:
     assert (found.rule, found.count, found.examples) == ("unique", 2, (("a", 1), ("a", 4)))
 
 
-def test_at_most_five_examples_are_shown() -> None:
-    (found,) = check(raw(*"bbbbbbbb"), one("logicalType: string, enum: [{value: a}]"))
-    assert (found.count, len(found.examples)) == (8, 5)
+def test_at_most_five_examples_are_shown_and_no_value_twice() -> None:
+    (found,) = check(raw(*"bbbcdefgh"), one("logicalType: string, enum: [{value: a}]"))
+    assert (found.count, found.examples) == (9, (("b", 1), ("c", 4), ("d", 5), ("e", 6), ("f", 7)))
 
 
 def test_missing_and_unknown_columns() -> None:

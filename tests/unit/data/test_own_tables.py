@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from unit.data.tables import contract
 
 from mlops.contract.document import parse
 from mlops.contract.errors import MlopsError
 from mlops.data import batches
+from mlops.data.check import check
 from mlops.data.infer import Proposal, infer
-from mlops.data.table import read_raw
+from mlops.data.table import joined, read_raw, typed
+from mlops.data.violation import Violation
+from mlops.pipeline.validate import untold
+
+Y = "name: y, tags: [target], logicalType: number"
 
 
 def table(n: int = 300, **more: Any) -> pd.DataFrame:
@@ -118,5 +128,78 @@ def test_what_can_be_inferred_from_can_be_added(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(batches, "dvc_add", lambda root, path: None)
     for ending, kept in ((".tsv", ".csv"), (".txt", ".csv"), (".PQ", ".parquet")):
         file = tmp_path / f"t{ending}"
-        file.write_bytes(b"x\ty\n1\t2\n")
+        file.write_text(f"x\ty\n1\t{ending}\n")
         assert batches.add(tmp_path, file).path.suffix == kept
+
+
+def test_a_file_that_is_a_batch_already_is_not_added_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "dvc_add", lambda root, path: None)
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("x,y\n1,2\n")
+    batches.add(tmp_path, tmp_path / "a.csv")
+    with pytest.raises(MlopsError, match=r"b\.csv' is here already.* data/raw/0001-a\.csv"):
+        batches.add(tmp_path, tmp_path / "b.csv")
+    assert [path.name for path in (tmp_path / "data" / "raw").iterdir()] == ["0001-a.csv"]
+
+
+EVERY_KIND = contract(
+    "name: y, tags: [target], logicalType: number",
+    "name: day, logicalType: date",
+    "name: at, logicalType: timestamp",
+    "name: local, logicalType: timestamp",
+    "name: ok, logicalType: boolean",
+    "name: n, logicalType: integer",
+    "name: word, logicalType: string",
+    "name: price, logicalType: number",
+)
+
+
+def stored() -> pa.Table:
+    """One table of every kind, as other programs write them."""
+    moments = [datetime(2024, 5, 1, 12), None, datetime(2024, 5, 1, 13, 30, 0, 250_000)]
+    return pa.table(
+        {
+            "y": pa.array([1.5, -2.0, None]).cast(pa.float16(), safe=False),
+            "day": pa.array([date(2024, 5, 1), None, date(1950, 1, 2)]),
+            "at": pa.array(moments, pa.timestamp("ns")),
+            "local": pa.array(moments, pa.timestamp("ms", "Europe/Berlin")),
+            "ok": [True, None, False],
+            "n": [1, None, 2**53],
+            "word": pa.array(["a", None, "b"]).dictionary_encode(),
+            "price": pa.array([Decimal("1.50"), None, Decimal("-0.25")]),
+        }
+    )
+
+
+def test_batches_of_csv_and_parquet_are_one_table(tmp_path: Path) -> None:
+    pq.write_table(stored(), tmp_path / "b.parquet")
+    written = read_raw(tmp_path / "b.parquet")
+    alone = typed(written, EVERY_KIND, "b")
+    text = pd.DataFrame({column.name: ["" if column.name != "word" else "c"] for column in EVERY_KIND.columns})
+    both = typed(joined([text.astype(object), written]), EVERY_KIND, "both")
+    assert (alone.invalid, both.invalid) == ({}, {})
+    pd.testing.assert_frame_equal(both.frame.iloc[1:].reset_index(drop=True), alone.frame)
+    assert check(joined([text.astype(object), written]), EVERY_KIND) == []
+
+
+def test_parquet_files_that_differ_in_their_types_are_one_table(tmp_path: Path) -> None:
+    other = stored().set_column(1, "day", pa.array([datetime(2024, 5, 1), None, datetime(1950, 1, 2)]))
+    other = other.set_column(6, "word", pa.array(["c", "a", None], pa.large_string()))
+    frames = []
+    for number, part in enumerate((stored(), other)):
+        pq.write_table(part, tmp_path / f"{number}.parquet")
+        frames.append(read_raw(tmp_path / f"{number}.parquet"))
+    whole = typed(joined(frames), EVERY_KIND, "both")
+    parts = [typed(frame, EVERY_KIND, "part").frame for frame in frames]
+    assert whole.invalid == {}
+    pd.testing.assert_frame_equal(whole.frame, pd.concat(parts, ignore_index=True))
+
+
+def test_what_the_newest_batch_breaks_is_told_once() -> None:
+    def broken(*values: str) -> list[Violation]:
+        return check(pd.DataFrame({"y": values, "x": "1"}, dtype=object), contract(Y, "name: x, logicalType: number"))
+
+    newest, whole, older = broken("1", "b"), broken("1", "b", "2", "3"), broken("1", "b", "2", "c")
+    assert len(newest) == len(whole) == 1
+    assert untold(whole, newest) == []
+    assert untold(older, newest) == older

@@ -74,6 +74,18 @@ def arrow_of(raw: Series[Any]) -> pa.Array:
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
+def text_of(raw: Series[Any]) -> Series[Any]:
+    """Write a column as a CSV file would hold it; null is ""."""
+    if isinstance(raw.dtype, pd.ArrowDtype):
+        array = arrow_of(raw)
+        if pa.types.is_float16(array.type):
+            array = array.cast(pa.float32())
+        if pa.types.is_timestamp(array.type) and array.type.tz is not None:
+            array = array.cast(pa.timestamp(array.type.unit, "UTC"))
+        return pd.Series([item or "" for item in array.cast(pa.string()).to_pylist()], dtype=object)
+    return raw
+
+
 def typed_arrow(raw: Series[Any], kind: Kind, zone: ZoneInfo) -> tuple[Series[Any], Array]:
     """Type a column that has a type already.
 

@@ -70,11 +70,23 @@ def _batches(folder: Path) -> list[BatchFile]:
 
 
 def add(root: Path, file: Path, name: str | None = None) -> BatchFile:
-    """Copy a checked table to data/raw under the next number and track it with DVC."""
+    """Copy a checked table to data/raw under the next number and track it with DVC.
+
+    Raises:
+        MlopsError: The file is no batch, is here already, or DVC fails.
+    """
     suffix = KEPT_AS.get(file.suffix.lower())
     if suffix is None:
         raise MlopsError(f"{str(file)!r}: a batch is a .csv or .parquet file. Save the table as one of them.")
+    _check_new(root, file)
     return _track(root, name or file.stem, suffix, lambda target: shutil.copyfile(file, target))
+
+
+def _check_new(root: Path, file: Path) -> None:
+    size = file.stat().st_size
+    for batch in _batches(root / "data" / "raw"):
+        if batch.path.stat().st_size == size and batch.sha256() == BatchFile(0, "", file).sha256():
+            raise MlopsError(f"{str(file)!r} is here already, byte for byte: data/raw/{batch.path.name}. Add new rows.")
 
 
 def arrive(settings: Settings, initial: bool = False) -> list[BatchFile]:

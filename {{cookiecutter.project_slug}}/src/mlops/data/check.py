@@ -14,7 +14,7 @@ import pandas as pd
 
 from mlops.contract.errors import MlopsError
 from mlops.contract.model import Contract
-from mlops.contract.near import did_you_mean, near
+from mlops.contract.near import near
 from mlops.data.counts import count_suite
 from mlops.data.suite import Probe, Suite, column_suite
 from mlops.data.table import read_raw
@@ -53,7 +53,8 @@ def _names(frame: pd.DataFrame, contract: Contract, file: str | None) -> Iterato
             yield Violation(column.name, "column missing", "error", count, count, "column missing", step, file=file)
     for name in given:
         if name not in known:
-            step = f"It is ignored. Add it to contract.yaml to use it. {did_you_mean(name, sorted(known))}"
+            close = near(name, [column for column in known if column not in given])
+            step = "It is ignored. " + (f"Is it {close!r}?" if close else "Add it to contract.yaml to use it.")
             yield Violation(
                 name, "column unknown", "warning", len(frame), len(frame), "not in the contract", step, file=file
             )
@@ -112,8 +113,14 @@ def _violation(probe: Probe, result: dict[str, Any], suite: Suite, total: int, f
     count = int(result.get("unexpected_count", 0))
     says = probe.says.format(count=count, total=total)
     name = probe.column.name if probe.column else None
-    rows = (result.get("partial_unexpected_index_list") or [])[:SHOWN]
     values = suite.columns[probe.looks_at]
+    found = [int(row) for row in result.get("partial_unexpected_index_list") or []]
+    rows = (found if probe.rule == "unique" else _telling(found, values))[:SHOWN]
     shown = name in suite.columns and probe.rule != "required" and not (probe.column and probe.column.restricted)
-    examples = tuple((values.iloc[row], int(row) + 1) for row in rows) if shown else ()
+    examples = tuple((values.iloc[row], row + 1) for row in rows) if shown else ()
     return Violation(name, probe.rule, probe.severity, count, total, says, probe.step, examples, file)
+
+
+def _telling(rows: list[int], values: pd.Series[Any]) -> list[int]:
+    """Choose the first row of each value."""
+    return sorted({str(values.iloc[row]): row for row in reversed(rows)}.values())

@@ -14,7 +14,7 @@ from mlops.contract.columns import Columns, Json
 from mlops.contract.errors import MlopsError
 from mlops.contract.model import Column, Contract
 from mlops.contract.near import did_you_mean
-from mlops.data.arrow import read_parquet, typed_arrow
+from mlops.data.arrow import read_parquet, text_of, typed_arrow
 from mlops.data.csv_text import read_csv
 from mlops.data.parse import typed_text
 
@@ -49,6 +49,17 @@ def read_raw(path: Path) -> pd.DataFrame:
     if frame.empty:
         raise MlopsError(f"{str(path)!r} has {len(frame.columns)} columns but no rows. Add rows.")
     return frame
+
+
+def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put raw tables under each other; a column that they store as different types becomes text."""
+    stored: dict[str, set[str]] = {}
+    for frame in frames:
+        for name in frame:
+            stored.setdefault(str(name), set()).add(str(frame[name].dtype))
+    mixed = {name for name, types in stored.items() if len(types) > 1}
+    texts = [frame.assign(**{str(name): text_of(frame[name]) for name in frame if name in mixed}) for frame in frames]
+    return pd.concat(texts, ignore_index=True)
 
 
 def typed(frame: pd.DataFrame, contract: Contract, where: str, names: Sequence[str] | None = None) -> Typed:
