@@ -203,3 +203,9 @@ def test_what_the_newest_batch_breaks_is_told_once() -> None:
     assert len(newest) == len(whole) == 1
     assert untold(whole, newest) == []
     assert untold(older, newest) == older
+
+
+def test_parquet_of_another_type_says_how_it_is_stored(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"y": ["1", None, "2"], "x": [1, 2, 3]}), tmp_path / "t.parquet")
+    (found,) = check(tmp_path / "t.parquet", contract(Y, "name: x, logicalType: number"))
+    assert "2 of 3 values are stored as string, not as a number" in str(found)

@@ -57,7 +57,7 @@ def _add_column(suite: Suite, raw: pd.Series[Any], column: Column, contract: Con
     name = column.name
     suite.columns[name] = values
     suite.columns[_helper(name, "unread")] = _only(invalid, values)
-    suite.probes.append(_unread(column))
+    suite.probes.append(_unread(column, _stored(raw, len(invalid))))
     if column.required:
         suite.columns[_helper(name, "given")] = _given(values, invalid)
         suite.probes.append(_required(column))
@@ -91,11 +91,19 @@ def _only(some: pd.Series[Any], like: pd.Series[Any]) -> pd.Series[Any]:
     return found
 
 
-def _unread(column: Column) -> Probe:
+def _stored(raw: pd.Series[Any], unread: int) -> str | None:
+    """Name the type that a Parquet file gives a column of which no value could be read."""
+    if isinstance(raw.dtype, pd.ArrowDtype) and 0 < unread == raw.notna().sum():
+        return str(raw.dtype.pyarrow_dtype)
+    return None
+
+
+def _unread(column: Column, stored: str | None) -> Probe:
     kind = f"{'an' if column.kind[0] in 'aeiou' else 'a'} {column.kind}"
+    breach = f"are stored as {stored}, not as {kind}" if stored else f"cannot be read as {kind}"
     return Probe(
         "ExpectColumnValuesToBeNull", _helper(column.name, "unread"), {}, "type", "error",
-        f"{{count}} of {{total}} values cannot be read as {kind}",
+        f"{{count}} of {{total}} values {breach}",
         FIX.format(rule="`logicalType`"), column,
     )  # fmt: skip
 

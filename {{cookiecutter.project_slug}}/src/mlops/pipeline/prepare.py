@@ -78,7 +78,9 @@ def _work(settings: Settings) -> str:
 
 def split_words(split: dict[str, Any]) -> str:
     """Say in words how rows were held out."""
-    return f"by time from {split['boundary']}" if split.get("boundary") else f"by {split['method']}"
+    if split.get("boundary"):
+        return f"by time from {split['boundary'].removesuffix('.000000').removesuffix('T00:00:00')}"
+    return f"by {split['method']}"
 
 
 if __name__ == "__main__":
