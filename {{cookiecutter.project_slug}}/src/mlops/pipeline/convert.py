@@ -11,8 +11,10 @@ from onnx import helper, numpy_helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
+from sklearn.preprocessing import OneHotEncoder
 
 from mlops.contract.errors import MlopsError
+from mlops.pipeline import one_hot
 from mlops.pipeline.dataset import user_module
 from mlops.pipeline.fit import Fitted
 from mlops.pipeline.rounding import round_thresholds
@@ -57,7 +59,13 @@ def _sklearn(fitted: Fitted) -> onnx.ModelProto:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            converted: onnx.ModelProto = convert_sklearn(fitted.estimator, "model", inputs, options=options)
+            converted: onnx.ModelProto = convert_sklearn(
+                fitted.estimator,
+                "model",
+                inputs,
+                options=options,
+                custom_conversion_functions={OneHotEncoder: one_hot.convert},
+            )
             return converted
     except (MissingConverter, MissingShapeCalculator) as error:
         step, name = culprit(fitted.estimator)
