@@ -89,6 +89,8 @@ def test_it_reads_what_is_written(tmp_path: Path) -> None:
         ("metric: nullValues", "metric: missingValues", "nullValues"),
         ("mustBeLessThan: 5", "mustBeLess: 5", "Did you mean 'mustBeLessThan'"),
         ("mustBeLessThan: 5", "mustBeLessThan: 5, mustBe: 1", "2 comparisons"),
+        ("mustBeLessThan: 5", "mustBeBetween: [5]", "mustBeBetween.*lower and the upper|List should have at least 2"),
+        ("mustBeLessThan: 5", "mustBeBetween: [9, 5]", "`mustBeBetween` is \\[9.*lower and the upper limit"),
         ("type: library", "type: sql", "type of a quality rule is 'sql'"),
         ("required: true", "primaryKey: true", "`tags: \\[id\\]`"),
         ("required: true", "required: maybe", "column 'late' → required is 'maybe'"),

@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo, available_timezones
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
 from pydantic import ValidationError
 
+from mlops.contract.custom import custom, leak_reviewed
 from mlops.contract.errors import MlopsError
 from mlops.contract.keys import check_keys
 from mlops.contract.model import NEVER_INPUT, ROLES, Column, Contract
 from mlops.contract.near import did_you_mean, near
-from mlops.contract.quality import column_rules, custom, leak_reviewed, table_rules
+from mlops.contract.quality import table_rules
+from mlops.contract.rules import column_rules
 from mlops.contract.text import read_yaml
 
 KINDS = ("number", "integer", "boolean", "string", "date", "timestamp")
