@@ -10,8 +10,8 @@ PROJECT = Path(__file__).resolve().parent.parent / "{{cookiecutter.project_slug}
 PATH = PROJECT / "docs" / "reference" / "commands.md"
 HEAD = """# Commands
 
-Exit codes: 0 done; 1 the answer is no (refused, held, not the same); 2 it could not be answered (bad input, network, missing
-object). `mlops --debug COMMAND` shows where an error comes from.
+Exit codes: 0 done; 1 the answer is no (refused, held, not the same); 2 it could not be answered (bad input, network,
+missing object). `mlops --debug COMMAND` shows where an error comes from.
 """
 
 

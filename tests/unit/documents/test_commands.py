@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from baking import PROJECT, ROOT
+from reference import PATH, commands
 from typer.main import get_command
 
 from mlops.cli import app
-from reference import PATH, commands
 
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")]
 WORDS = {p.relative_to(ROOT).as_posix(): p.read_text(encoding="utf-8") for p in DOCUMENTS}
