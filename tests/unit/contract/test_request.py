@@ -70,3 +70,12 @@ def test_a_row_that_lacks_a_required_input_is_refused_once() -> None:
 
 def test_no_rows_are_no_findings() -> None:
     assert check(OURS, []).refusals == ()
+
+
+def test_unknown_names_are_told_up_to_a_bound() -> None:
+    found = check(OURS, [{**ROW, **{f"mils{number}": 1 for number in range(5000)}}])
+    assert len(found.refusals) == 1000
+    assert str(found.refusals[0]).endswith("Did you mean 'miles'?")
+    assert str(found.refusals[-1]) == "row 0: column 'mils999': is no column of the contract."
+    (long,) = check(OURS, [{**ROW, "x" * 10_000: 1}]).refusals
+    assert len(long.column) < 100

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from mlops.contract.model import Column, Contract, Rule
 from mlops.contract.near import did_you_mean
 
 Array = np.ndarray[Any, Any]
+# A body of 8 MB has room for a million unknown names, and to look for the nearest known one of each takes a minute.
+MOST_UNKNOWN = 1000
+HINTS = 20
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Checker:
         Args:
             rows: one mapping of column to JSON value per row.
         """
-        refusals = [finding for row, given in enumerate(rows) for finding in self._unknown(row, given)]
+        refusals = list(islice(self._unknown(rows), MOST_UNKNOWN))
         warnings: list[Finding] = []
         columns: Columns = {}
         for column in self.requested:
@@ -69,15 +73,21 @@ class Checker:
         ids = None if self.id is None else tuple(given.get(self.id) for given in rows)
         return Checked(_in_order(refusals), _in_order(warnings), columns, ids)
 
-    def _unknown(self, row: int, given: Mapping[str, Json]) -> list[Finding]:
-        return [Finding(row, str(name), None, self._why_not(name)) for name in given if name not in self.known]
+    def _unknown(self, rows: Sequence[Mapping[str, Json]]) -> Iterator[Finding]:
+        told = 0
+        for row, given in enumerate(rows):
+            for name in given:
+                if name not in self.known:
+                    told += 1
+                    yield Finding(row, _cut(name), None, self._why_not(name, hint=told <= HINTS))
 
-    def _why_not(self, name: str) -> str:
+    def _why_not(self, name: str, *, hint: bool) -> str:
         for column in self.contract.columns:
             if column.name == name:
                 role = "the target" if "target" in column.roles else "excluded"
                 return f"is {role} and has no place in a request. Leave it out."
-        return f"is no column of the contract. {did_you_mean(name, [column.name for column in self.requested])}"
+        near = f" {did_you_mean(_cut(name), [column.name for column in self.requested])}" if hint else ""
+        return f"is no column of the contract.{near}"
 
     def _column(self, column: Column, values: list[Json]) -> tuple[Array, list[Finding], list[Finding]]:
         array, bad = convert(self.contract, column, values)
@@ -126,7 +136,10 @@ def _finding(column: Column, row: int, value: Any, rule: str) -> Finding:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 80 else text[:77] + "…"
 
 
