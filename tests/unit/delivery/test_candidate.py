@@ -66,6 +66,14 @@ def test_what_is_not_committed_is_named(ready: Clone, name: str) -> None:
     assert caught.value.exit_code == 2
 
 
+def test_what_git_ignores_is_not_released_from_the_source_folder(ready: Clone) -> None:
+    ready.write({"src/p/build/table.py": "x = 1\n", ".git/info/exclude": "src/p/build\nbig\n", "big": "data"})
+    with pytest.raises(MlopsError, match=r"Ignored by Git.*'src/p/build/table.py'\. A release is made"):
+        gather(settings(ready), ready.git, "staging")
+    ready.write({"src/p/build/table.py": None, "src/mlops/contract/__pycache__/model.cpython-311.pyc": "x"})
+    assert gather(settings(ready), ready.git, "staging")
+
+
 def test_what_reproducing_writes_and_values_do_not_count_as_uncommitted(ready: Clone) -> None:
     ready.commit("Lock", {"dvc.lock": "old\n"})
     ready.write({"dvc.lock": "new\n", f"{STAGING}/values.yaml": "replicas: 7\n"})

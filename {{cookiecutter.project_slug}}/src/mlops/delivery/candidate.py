@@ -23,6 +23,7 @@ from mlops.settings import Settings
 METRICS = Path("reports/metrics.json")
 # What reproducing the pipeline writes; and what releases and people of an environment write, which is not source.
 NOT_SOURCE = ("dvc.lock", "reports", ENVS)
+SOURCE = "src"
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,12 @@ def _require_committed(git: Git) -> None:
         raise MlopsError(
             f"Not committed: {', '.join(map(repr, dirty[:5]))}{more}. "
             "A release is made from a commit: commit and push, or add them to .gitignore."
+        )
+    hidden = [path for path in git.ignored(SOURCE) if path.endswith(".py")]
+    if hidden:
+        raise MlopsError(
+            f"Ignored by Git, but code of {SOURCE}/ that may be part of what is released: {', '.join(map(repr, hidden[:5]))}. "
+            "A release is made from a commit: remove them, or take them out of .gitignore and commit."
         )
 
 

@@ -110,6 +110,11 @@ class Git:
         """Tell whether everything is committed."""
         return not self.dirty(ignoring)
 
+    def ignored(self, folder: str) -> list[str]:
+        """List the files at or under a folder that no commit holds because Git ignores them."""
+        out = self.run("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", f":(top){folder}")
+        return sorted(os.fsdecode(path) for path in out.split(b"\0") if path)
+
     def show(self, rev: str, path: str) -> bytes | None:
         """Read a file as it is in a commit; None where there is none."""
         return self._objects([f"{rev}:{path}"])[0]
