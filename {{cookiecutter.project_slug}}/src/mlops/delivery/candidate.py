@@ -148,7 +148,7 @@ def _require_committed(git: Git) -> None:
     hidden = [path for path in git.ignored(SOURCE) if path.endswith(".py")]
     if hidden:
         raise MlopsError(
-            f"Ignored by Git, but code of {SOURCE}/ that may be part of what is released: {', '.join(map(repr, hidden[:5]))}. "
+            f"Ignored by Git, yet code of {SOURCE}/ that may go out: {', '.join(map(repr, hidden[:5]))}. "
             "A release is made from a commit: remove them, or take them out of .gitignore and commit."
         )
 
