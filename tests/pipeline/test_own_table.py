@@ -185,7 +185,6 @@ def test_the_next_file_of_the_same_table(
         ("t.csv", b"x,y\n" + b"1,a\n2,b\n" * 5, "at least 50 are needed"),
         ("t.csv", b"y\n" + b"a\nb\n" * 90, "there is no other column"),
     ],
-    ],
     ids=["torn", "web page", "UTF-16", "few rows", "one column"],
 )
 def test_what_cannot_be_used_is_one_message_and_writes_nothing(
