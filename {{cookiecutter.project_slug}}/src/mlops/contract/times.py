@@ -86,12 +86,12 @@ def _parse(texts: list[str]) -> tuple[Array, list[int]]:
     except ValueError:
         return _parse_each(texts)
     outside = (array < FIRST) | (array > LAST)
-    array[outside] = np.datetime64("NaT")
+    array[outside] = np.datetime64("NaT", "us")
     return array, [int(row) for row in np.flatnonzero(outside)]
 
 
 def _parse_each(texts: list[str]) -> tuple[Array, list[int]]:
-    array = np.full(len(texts), np.datetime64("NaT"), dtype="datetime64[us]")
+    array = np.full(len(texts), np.datetime64("NaT", "us"), dtype="datetime64[us]")
     bad: list[int] = []
     for row, text in enumerate(texts):
         try:
@@ -100,6 +100,6 @@ def _parse_each(texts: list[str]) -> tuple[Array, list[int]]:
             bad.append(row)
         else:
             if text != "NaT" and not FIRST <= array[row] <= LAST:
-                array[row] = np.datetime64("NaT")
+                array[row] = np.datetime64("NaT", "us")
                 bad.append(row)
     return array, bad

@@ -131,7 +131,7 @@ def _numbers(array: pa.Array, kind: Kind) -> Series[Any]:
 def _times(array: pa.Array, kind: Kind, zone: ZoneInfo) -> Series[Any]:
     if _is_text(array.type):  # as a client sends them
         return typed_text(pd.Series(array.to_pylist(), dtype=object), kind, zone)[0]
-    nowhere = pd.Series(np.full(len(array), np.datetime64("NaT"), dtype="datetime64[us]"))
+    nowhere = pd.Series(np.full(len(array), np.datetime64("NaT", "us"), dtype="datetime64[us]"))
     if pa.types.is_date(array.type):
         times = array.cast(pa.date32(), safe=False).cast(pa.timestamp("us"))
     elif pa.types.is_timestamp(array.type):
