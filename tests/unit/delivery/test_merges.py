@@ -134,8 +134,20 @@ def test_the_same_record_in_other_words_is_one_standing(clone: Clone) -> None:
     assert text is not None and text.endswith(b"# a remark\n")
 
 
-@pytest.mark.parametrize("subject", [":100644 100644 a b M", "f" * 40, "tab\there", "\x1e\x1f", "ünï ☃", "x" * 5000])
-def test_hostile_subjects_and_authors_are_just_text(clone: Clone, subject: str) -> None:
+@pytest.mark.parametrize(
+    ("subject", "shown"),
+    [
+        (":100644 100644 a b M", ":100644 100644 a b M"),
+        ("f" * 40, "f" * 40),
+        ("tab\there", "tab?here"),
+        ("\x1e\x1f", "??"),
+        ("\x1b[2J \x1b]0;title\x07", "?[2J ?]0;title?"),
+        ("ünï ☃", "ünï ☃"),
+        ("x" * 5000, "x" * 5000),
+    ],
+    ids=ascii,
+)
+def test_hostile_subjects_and_authors_are_text_that_steers_no_terminal(clone: Clone, subject: str, shown: str) -> None:
     first = clone.ship("1")
     clone.pull()
     assert first.commit
@@ -144,5 +156,6 @@ def test_hostile_subjects_and_authors_are_just_text(clone: Clone, subject: str) 
     clone.push()
     standings = history(clone.git, "staging", clone.trunk.tip())
     assert [s.record for s in standings] == [None, first.record]
-    assert standings[0].subject == subject
+    assert standings[0].subject == shown
     assert standings[0].author.startswith("O'Neil")
+    assert standings[0].author.isprintable()

@@ -151,7 +151,12 @@ def _parsed(tokens: list[str]) -> Iterator[tuple[Standing, str, str]]:
             date_ = datetime.fromisoformat(when)
             yield Standing(path.split("/")[-2], None, sha, author, date_, subject), path, token.split()[3]
         elif SHA.fullmatch(token):
-            sha, author, when, subject = token, next(rest), next(rest), next(rest)
+            sha, author, when, subject = token, _printable(next(rest)), next(rest), _printable(next(rest))
+
+
+def _printable(text: str) -> str:
+    """Keep what somebody wrote into a commit from steering the terminal that shows it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _read(standing: Standing, path: str, text: bytes | None) -> Standing:
