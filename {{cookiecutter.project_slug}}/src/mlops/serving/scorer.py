@@ -144,7 +144,7 @@ def _runner(path: Path, task: Task, threads: int) -> Run:
             # A graph may have lost inputs that the fitted model never uses.
             result: np.ndarray = session.run([output], {name: inputs[name] for name in known})[0]
         except Exception as error:
-            raise MlopsError(f"{path}: ONNX Runtime could not score these rows: {error}") from error
+            raise MlopsError(f"{path.name}: ONNX Runtime could not score these rows: {error}") from error
         return result
 
     return run
