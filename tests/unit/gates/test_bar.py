@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
+
 import pytest
+from baking import PROJECT
 
 from mlops.contract.errors import MlopsError
 from mlops.gates.bar import Gates, parse
@@ -10,6 +13,13 @@ BAR = "metric: roc_auc\nmargin: 0.005\nwhen_unsure: warn\nbeats_dummy_by: 10%\n"
 
 def test_the_four_keys_are_read() -> None:
     assert parse(BAR) == Gates(metric="roc_auc", margin=0.005, when_unsure="warn", beats_dummy_by=0.1)
+
+
+def test_the_reference_shows_every_key() -> None:
+    page = (PROJECT / "docs" / "reference" / "gates.md").read_text(encoding="utf-8")
+    shown = re.search(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    assert shown is not None
+    assert parse(shown[1]).model_fields_set == set(Gates.model_fields)
 
 
 @pytest.mark.parametrize(
