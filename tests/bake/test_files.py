@@ -90,6 +90,11 @@ def test_nothing_lies_about_that_is_not_committed(baked: BakedProject) -> None:
     ] == []
 
 
+@pytest.mark.parametrize("name", ["mlflow.db", "mlflow.db-journal", "mlflow.db-wal", "mlflow.db-shm"])
+def test_git_ignores_the_notebook_and_what_sqlite_writes_beside_it(example: BakedProject, name: str) -> None:
+    assert example.git("check-ignore", name).strip() == name
+
+
 def test_the_machinery_is_the_same_bytes(baked: BakedProject) -> None:
     copied = {name: (baked.path / name).read_bytes() for name in baked.files() if name.startswith(MACHINERY)}
     assert copied == machinery()
