@@ -82,6 +82,26 @@ def test_reverting_the_source_releases_the_old_image_without_training(project: L
     assert back["id"] != first["id"]
 
 
+def test_reverting_a_batch_releases_what_stood_before(
+    project: LivingProject, more: Callable[[int, int], pd.DataFrame], tmp_path: Path
+) -> None:
+    first = project.record()
+    more(2400, 600).to_csv(tmp_path / "later.csv", index=False)
+    project.mlops("data", "add", str(tmp_path / "later.csv"))
+    project.dvc("repro")
+    project.commit("More rows")
+    project.git("push", "origin", "main")
+    project.mlops("release", "--env", "staging")
+    project.git("revert", "--no-edit", "HEAD~1")
+    project.dvc("checkout")
+    project.dvc("repro")
+    project.git("push", "origin", "main")
+    said = project.mlops("gate", "--base", "HEAD~1")
+    assert "It stood here before, so this does not block" in said
+    assert "nothing to build" in project.mlops("release", "--env", "staging")
+    assert project.record()["identity"] == first["identity"]
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [

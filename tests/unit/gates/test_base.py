@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from mlops.contract.document import parse as parse_contract
 from mlops.contract.errors import MlopsError
 from mlops.delivery.git import Git
 from mlops.gates import base as bases
@@ -23,6 +25,7 @@ version: 1.0.0
 status: active
 schema: [{name: a, properties: [{name: y, logicalType: boolean, tags: [target]}, {name: x, logicalType: number}]}]
 """
+TWO = CONTRACT.replace("logicalType: number}]", "logicalType: number}, {name: w, logicalType: number}]")
 GIT = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
 
 
@@ -47,7 +50,12 @@ def test_the_base_is_read_from_git_not_from_the_working_tree(repository: Git) ->
     (repository.root / "gates.yaml").write_text("metric: accuracy\nmargin: 0.5\n")
     base = bases.read(repository, "main")
     assert base.gates is not None
-    assert (base.gates.metric, base.target, base.batches) == ("roc_auc", "y", {"0001-a.csv": "aa", "0002-b.csv": "bb"})
+    assert base.contract is not None
+    assert (base.gates.metric, base.contract.target.name, base.batches) == (
+        "roc_auc",
+        "y",
+        {"0001-a.csv": "aa", "0002-b.csv": "bb"},
+    )
 
 
 def test_a_revision_that_is_not_there(repository: Git) -> None:
@@ -85,9 +93,46 @@ def test_another_question_is_not_judged_by_this_bar(
         bases.check_question(bases.read(repository, "main"), parse(PARAMS.replace(*change)), target)
 
 
+NO_TIME = PARAMS.replace("{method: time, test: 20%}", "{method: random, test: 20%}")
+
+
 @pytest.mark.parametrize(
-    ("change", "differ"),
-    [(("", ""), False), (("20%", "10%"), True), (("1d", "2d"), True), (("split", "window: {sliding: 2}\nsplit"), True)],
+    ("old", "new", "differ"),
+    [
+        ("", "", False),
+        ("test: 20%", "test: 10%", True),
+        ("1d", "2d", True),
+        ("split", "window: {sliding: 2}\nsplit", True),
+        ("name: x", "name: x, tags: [excluded]", False),
+        ("name: x", "name: z", True),
+        ("name: x", "name: x, tags: [id]", True),
+        ("name: x", "name: x, tags: [group]", True),
+        ("x, logicalType: number", "x, logicalType: string", True),
+        ("status: active", "status: active\ncustomProperties: [{property: timezone, value: Asia/Tokyo}]", True),
+    ],
 )
-def test_a_moved_split_is_noticed(change: tuple[str, str], differ: bool) -> None:
-    assert bases.rows_differ(parse(PARAMS), parse(PARAMS.replace(*change))) is differ
+def test_a_moved_split_is_noticed_wherever_it_is_moved(repository: Git, old: str, new: str, differ: bool) -> None:
+    base = bases.Base("", None, parse(NO_TIME), parse_contract(TWO), {})
+    found = bases.rows_differ(base, parse(NO_TIME.replace(old, new)), parse_contract(TWO.replace(old, new)))
+    assert found is differ
+
+
+def test_a_branch_that_lacks_what_the_base_has_is_not_judged(repository: Git) -> None:
+    run = functools.partial(subprocess.run, cwd=repository.root, check=True)
+    run([*GIT, "switch", "-q", "-c", "mine"])
+    bases.require_up_to_date(repository, repository.rev_parse("main"))
+    run([*GIT, "switch", "-q", "main"])
+    for name, fine in (("deploy/envs/staging/release.yaml", True), ("gates.yaml", False)):
+        path = repository.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("metric: r2\nmargin: 1\n")
+        run([*GIT, "add", "."])
+        run([*GIT, "commit", "-q", "-m", name])
+        run([*GIT, "checkout", "-q", "mine"])
+        main = repository.rev_parse("main")
+        if fine:
+            bases.require_up_to_date(repository, main)
+        else:
+            with pytest.raises(MlopsError, match="The base branch has moved on"):
+                bases.require_up_to_date(repository, main)
+        run([*GIT, "checkout", "-q", "main"])

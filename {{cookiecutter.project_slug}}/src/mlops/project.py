@@ -27,7 +27,7 @@ def params() -> Params:
 
 def table() -> pd.DataFrame:
     """Read all batches as one typed table."""
-    return dataset.load(places.find()).frame
+    return dataset.load(places.find()).rows
 
 
 def split() -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -9,11 +9,14 @@ from typing import Any
 
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError, Refused
+from mlops.contract.model import Contract
 from mlops.data import check as checks
 from mlops.data import table
 from mlops.data.violation import Violation
+from mlops.data.young import settled
 from mlops.pipeline.dataset import contract
-from mlops.settings import find
+from mlops.pipeline.params import load as load_params
+from mlops.settings import Settings, find
 
 FILES = ("contract.yaml", "params.yaml", "gates.yaml")
 
@@ -37,17 +40,21 @@ def infer(file: Path, target: str, *, force: bool, **hints: Any) -> None:
 
 def check(file: Path) -> None:
     """Print what in a file breaks the contract; exit 1 if anything of severity `error` does."""
-    agreed = contract(find())
-    print_violations(checks.check(table.read_raw(file), agreed, file.name), file)
+    settings = find()
+    agreed = contract(settings)
+    require_kept(settings, agreed, file)
     say(f"{file.name} keeps contract.yaml {agreed.version}.")
 
 
-def print_violations(violations: list[Violation], file: Path) -> None:
-    """Print violations.
+def require_kept(settings: Settings, agreed: Contract, file: Path) -> None:
+    """Print what in a file breaks the contract.
 
     Raises:
-        Refused: One is an error.
+        Refused: Something of severity `error` does.
     """
+    # A contract may be there before its parameters.
+    delay = load_params(settings.root).label_delay if (settings.root / "params.yaml").is_file() else "0d"
+    violations: list[Violation] = checks.check(settled(table.read_raw(file), agreed, delay), agreed, file.name)
     for violation in violations:
         print(f"{violation.severity}: {violation}", file=sys.stderr)
     errors = sum(violation.severity == "error" for violation in violations)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlops.commands.contract import print_violations
+from mlops.commands.contract import require_kept
 from mlops.commands.words import say
 from mlops.data import batches, table
-from mlops.data import check as checks
 from mlops.data.batches import BatchFile
 from mlops.pipeline.dataset import contract
 from mlops.settings import find
@@ -16,9 +15,9 @@ from mlops.settings import find
 def add(file: Path, name: str | None, *, unchecked: bool) -> None:
     """Check a table by the contract, copy it to data/raw and track it with DVC."""
     settings = find()
-    frame = table.read_raw(file)
+    table.read_raw(file)
     if not unchecked:
-        print_violations(checks.check(frame, contract(settings), file.name), file)
+        require_kept(settings, contract(settings), file)
     _tell([batches.add(settings.root, file, name)])
 
 

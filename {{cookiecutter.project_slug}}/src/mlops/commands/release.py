@@ -14,6 +14,7 @@ from mlops.delivery import status as statuses
 from mlops.delivery.dvc import Dvc
 from mlops.delivery.image import identity
 from mlops.delivery.layout import environments, require_environment
+from mlops.delivery.remote import storage
 from mlops.delivery.trunk import trunk
 from mlops.gates import report as reports
 from mlops.gates import run as gates
@@ -24,7 +25,9 @@ def image_build(name: str) -> None:
     """Build the image of the working tree, or find it."""
     if name != "local":
         raise MlopsError(f"builder {name!r} is not one of this version. Use `local`.")
-    image, built = builder.local_image(find())
+    settings = find()
+    image, built = builder.local_image(settings)
+    _note(settings)
     say(f"{'built' if built else 'found'}  {image.identity}")
     say(f"{image.repository}@{image.digest}")
 
@@ -42,29 +45,48 @@ def release(env: str, *, force: bool) -> None:
     if verdict.kind == "nothing":
         say(verdict.words)
         return
-    _judge(settings, line.known(), env, name)
+    champion = _judge(settings, found.commit, line.known(), env, name)
     image, built = builder.local_image(settings)
+    if image.identity != name:
+        raise MlopsError("A file of the image changed while it was judged. Let other commands end, then run again.")
     say(f"image     {image.repository}@{image.digest[:19]}… {'built' if built else 'found: nothing to build'}")
     Dvc(settings.root).push()
+    _note(settings)
     say("data      batches, model and cached results are at the DVC remote")
-    say(releases.release(line, env, found, image, force=force).words)
+    say(releases.release(line, env, found, image, force=force, judged_against=champion).words)
 
 
-def _judge(settings: Settings, base: str, env: str, name: str) -> None:
-    """Demand a passing verdict on this very model against this very champion; judge now if there is none."""
-    report = _known(settings, base, env, name) or gates.run(settings, base, env)
+def _note(settings: Settings) -> None:
+    note = storage(settings).note
+    if note:
+        say(f"note      {note}")
+
+
+def _judge(settings: Settings, commit: str, tip: str, env: str, name: str) -> str | None:
+    """Demand a passing verdict on this very model against what stands; judge now if there is none.
+
+    The bar is that of the commit, which is on main already; the champion is what stands at main's tip.
+
+    Returns:
+        The id of the champion, None before the first release.
+    """
+    report = _known(settings, {commit, tip}, tip, env, name) or gates.run(settings, commit, env, tip)
     say(f"gate      {reports.verdict(report)}")
     if not report["passed"]:
         say(reports.text(report))
         raise Refused(f"{env} is not released: the model is refused.")
+    return None if report["champion"] is None else str(report["champion"]["id"])
 
 
-def _known(settings: Settings, base: str, env: str, name: str) -> dict[str, Any] | None:
+def _known(settings: Settings, bases: set[str], tip: str, env: str, name: str) -> dict[str, Any] | None:
     try:
         report = gates.last(settings.root)
     except MlopsError:
         return None
-    return report if (report["base"], report["env"], report["identity"]) == (base, env, name) else None
+    standing = histories.current(histories.history(trunk(settings).git, env, tip))
+    champion = (report["champion"] or {}).get("id")
+    same = (report["env"], report["identity"], champion) == (env, name, standing.id if standing else None)
+    return report if same and report["base"] in bases else None
 
 
 def rollback(env: str, to: str | None) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from mlops.commands.words import say
 from mlops.gates.bar import Gates
 from mlops.gates.bar import parse as parse_gates
-from mlops.gates.judge import Rows, comparable_rows, not_worse, versus
+from mlops.gates.judge import comparable_rows, not_worse, versus
+from mlops.gates.rows import incumbent
 from mlops.pipeline import trial as trials
 from mlops.pipeline.evaluate import dummy, skill
 from mlops.pipeline.measures import measure
+from mlops.pipeline.texts import read_own
 from mlops.pipeline.trial import Trial
 from mlops.project import champion
 from mlops.settings import Settings, find
@@ -17,7 +19,7 @@ from mlops.settings import Settings, find
 def trial(rows: int) -> None:
     """Fit on a sample and print what came out beside the champion."""
     settings = find()
-    gates = parse_gates((settings.root / "gates.yaml").read_text(encoding="utf-8"))
+    gates = parse_gates(read_own(settings.root, "gates.yaml"))
     found = trials.run(settings, rows, say)
     score = measure(gates.metric, found.judged)
     floor = measure(gates.metric, dummy(found.task, found.rows.train, found.rows.test))
@@ -30,13 +32,12 @@ def trial(rows: int) -> None:
 
 
 def _beside_champion(settings: Settings, gates: Gates, found: Trial) -> None:
-    standing = champion()
-    if standing is None:
+    released = champion()
+    if released is None:
         say("champion  none yet: nothing is released to staging")
         return
-    shas = tuple(batch.sha256 for batch in found.rows.batches)
-    rows = Rows(found.agreed, found.rows.train, found.rows.test, shas)
-    kept = comparable_rows(standing, found.task, rows)
+    standing = incumbent(settings, released)
+    kept = comparable_rows(standing, found.task, found.rows.test)
     judged = found.judged.rows(kept.index.to_numpy())
     compared = versus(settings, gates, standing, found.task, found.agreed, kept, judged)
-    say(f"champion  {standing.record.id}: {not_worse(gates, compared, len(kept)).words}")
+    say(f"champion  {released.record.id}: {not_worse(gates, compared, len(kept)).words}")

@@ -69,13 +69,11 @@ def infer(
     roles = decide_roles(columns, decided, time)
     text = contract_yaml(name or path.stem, zone, columns, decided, roles)
     contract = parse(text, "the proposed contract")
-    plan = plan_split(typed(frame, contract, path.name).frame, contract, decided)
+    plan = plan_split(typed(frame, contract, path.name, excluded=True).frame, contract, decided)
     limit = margin(decided, plan.test_rows)
     return Proposal(
         contract_yaml=text,
-        params_yaml=params_yaml(
-            decided, plan.split, contract.time is not None, model_numbers(plan.train_rows, len(decided.classes))
-        ),
+        params_yaml=params_yaml(decided, plan.split, model_numbers(plan.train_rows, len(decided.classes))),
         gates_yaml=gates_yaml(decided, limit),
         decisions=list(_told(path, columns, decided, roles, contract, plan, limit)),
     )

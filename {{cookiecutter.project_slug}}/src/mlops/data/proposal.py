@@ -118,7 +118,7 @@ def _round(value: float, room: float, towards: Any) -> float:
     return rounded if math.isfinite(rounded) else value
 
 
-def params_yaml(target: Target, split: Mapping[str, Any], timed: bool, model: Mapping[str, Any]) -> str:
+def params_yaml(target: Target, split: Mapping[str, Any], model: Mapping[str, Any]) -> str:
     """Write the numbers of the pipeline."""
     document = CommentedMap({"task": target.task})
     notes = {"task": "binary | multiclass | regression"}
@@ -126,9 +126,8 @@ def params_yaml(target: Target, split: Mapping[str, Any], timed: bool, model: Ma
         document["positive"] = scalar(target.positive)
         document["threshold"] = flow({"maximize": "f1"})
         notes["threshold"] = "or a number; chosen on training folds"
-    if timed:
-        document["label_delay"] = "0d"
-        notes["label_delay"] = "younger rows may have no target yet, for example 1d"
+    document["label_delay"] = "0d"
+    notes["label_delay"] = "younger rows may have no target yet, for example 1d"
     document["split"] = flow(dict(split))
     notes["split"] = _split_note(str(split["method"]))
     document["window"] = "expanding"

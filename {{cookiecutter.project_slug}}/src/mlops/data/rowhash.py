@@ -43,8 +43,9 @@ def _draw(start: Any, content: bytes) -> float:
 
 
 def _content(frame: pd.DataFrame, contract: Contract, key: Column | None) -> list[bytes]:
-    """Write what a client would send of each row as bytes; the target has no say, so that equal rows stay together."""
-    names = sorted(c.name for c in contract.requested if c.name in frame and (key is None or c.name != key.name))
+    """Write each row as bytes: all columns but the target, so that a change of another's role moves no row."""
+    others = [c.name for c in contract.columns if "target" not in c.roles and (key is None or c.name != key.name)]
+    names = sorted(name for name in others if name in frame)
     parts = [_cells(frame[name]) for name in names]
     if not parts:
         return [b""] * len(frame)

@@ -62,7 +62,9 @@ def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(texts, ignore_index=True)
 
 
-def typed(frame: pd.DataFrame, contract: Contract, where: str, names: Sequence[str] | None = None) -> Typed:
+def typed(
+    frame: pd.DataFrame, contract: Contract, where: str, names: Sequence[str] | None = None, *, excluded: bool = False
+) -> Typed:
     """Type the columns of a raw table that the contract does not exclude.
 
     Text (a CSV file's) is parsed; a Parquet column must be of its type already. Values that are neither become null
@@ -73,6 +75,7 @@ def typed(frame: pd.DataFrame, contract: Contract, where: str, names: Sequence[s
         contract: names the columns and their kinds.
         where: what messages call the table.
         names: the columns to type, where not all.
+        excluded: type the excluded columns, too, where they are there; what is wrong with them does not matter.
 
     Returns:
         float64, Int64, boolean, object with None, or datetime64[us] in the contract's zone; rows numbered from 0.
@@ -80,16 +83,18 @@ def typed(frame: pd.DataFrame, contract: Contract, where: str, names: Sequence[s
     Raises:
         MlopsError: A column is missing.
     """
-    wanted = [c for c in contract.columns if "excluded" not in c.roles and (names is None or c.name in names)]
+    wanted = [c for c in contract.columns if names is None or c.name in names]
     given = [str(name) for name in frame.columns]
     columns: dict[str, pd.Series[Any]] = {}
     invalid: dict[str, pd.Series[Any]] = {}
     for column in wanted:
+        if "excluded" in column.roles and not (excluded and column.name in given):
+            continue
         if column.name not in given:
             raise MlopsError(f"{where}: column {column.name!r} is missing. {did_you_mean(column.name, given)}")
         values, bad = typed_column(frame[column.name].reset_index(drop=True), column, contract)
         columns[column.name] = values
-        if len(bad):
+        if len(bad) and "excluded" not in column.roles:
             invalid[column.name] = bad
     return Typed(pd.DataFrame(columns, index=pd.RangeIndex(len(frame))), invalid)
 

@@ -18,6 +18,8 @@ from mlops.delivery.publish import ATTEMPTS, Draft, Outcome, Sleep, publish
 from mlops.delivery.records import Record, render
 from mlops.delivery.trunk import Trunk
 
+ANY = "any"
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -76,6 +78,7 @@ def release(
     image: ImageRef,
     *,
     force: bool = False,
+    judged_against: str | None = ANY,
     now: datetime | None = None,
     attempts: int = ATTEMPTS,
     sleep: Sleep = time.sleep,
@@ -88,6 +91,7 @@ def release(
         candidate: What goes out.
         image: Its image, which exists already.
         force: Release although somebody rolled back.
+        judged_against: The id of the release that the candidate was compared with, None for none; it must still stand.
         now: The time that names the release's day (default: now).
         attempts: How often to try when others push at the same time.
         sleep: How to wait between attempts.
@@ -108,6 +112,8 @@ def release(
             raise Refused(verdict.words)
         if verdict.kind == "nothing":
             return Outcome("nothing", verdict.words, before)
+        if judged_against not in (ANY, before.id if before else None):
+            raise MlopsError(f"{env} changed while this model was judged against {judged_against}. Run again.")
         return _draft(trunk, env, base, candidate, candidate.record(next_id(trunk.git, base, day), image), before)
 
     return publish(trunk, draft, attempts=attempts, sleep=sleep)

@@ -9,12 +9,15 @@ import yaml
 
 from mlops.contract.document import parse as parse_contract
 from mlops.contract.errors import MlopsError
+from mlops.contract.model import Contract
+from mlops.delivery.candidate import source_commit
 from mlops.delivery.git import Git
 from mlops.gates.bar import Gates
 from mlops.gates.bar import parse as parse_gates
 from mlops.gates.judge import Check
 from mlops.pipeline.params import Params
 from mlops.pipeline.params import parse as parse_params
+from mlops.pipeline.texts import decode
 
 RAW = "data/raw"
 
@@ -26,7 +29,7 @@ class Base:
     commit: str
     gates: Gates | None
     params: Params | None
-    target: str | None
+    contract: Contract | None
     batches: dict[str, str]
 
 
@@ -38,13 +41,13 @@ def read(git: Git, rev: str) -> Base:
     """
     commit = git.rev_parse(rev)
     texts = {name: git.show(commit, name) for name in ("gates.yaml", "params.yaml", "contract.yaml")}
-    said = {name: text.decode("utf-8") for name, text in texts.items() if text is not None}
+    said = {name: decode(text, f"{name} of {rev}") for name, text in texts.items() if text is not None}
     contract = said.get("contract.yaml")
     return Base(
         commit=commit,
         gates=parse_gates(said["gates.yaml"], f"gates.yaml of {rev}") if "gates.yaml" in said else None,
         params=parse_params(said["params.yaml"], f"params.yaml of {rev}") if "params.yaml" in said else None,
-        target=parse_contract(contract, f"contract.yaml of {rev}").target.name if contract else None,
+        contract=parse_contract(contract, f"contract.yaml of {rev}") if contract else None,
         batches=batches(git, commit),
     )
 
@@ -89,9 +92,9 @@ def check_question(base: Base, params: Params, target: str) -> None:
     Raises:
         MlopsError: Task, target or positive label differ from the base's.
     """
-    if base.params is None or base.target is None:
+    if base.params is None or base.contract is None:
         return
-    theirs = (base.params.task, base.target, base.params.positive)
+    theirs = (base.params.task, base.contract.target.name, base.params.positive)
     ours = (params.task, target, params.positive)
     for word, before, now in zip(("task", "target", "positive"), theirs, ours, strict=True):
         if before != now:
@@ -101,9 +104,35 @@ def check_question(base: Base, params: Params, target: str) -> None:
             )
 
 
-def rows_differ(base: Params, ours: Params) -> bool:
-    """Tell whether the pull request holds out other rows than the base's settings would."""
-    return (base.split, base.window, base.label_delay) != (ours.split, ours.window, ours.label_delay)
+def rows_differ(base: Base, params: Params, agreed: Contract) -> bool:
+    """Tell whether the pull request holds out other rows than the base's settings and contract would."""
+    if base.params is None or base.contract is None:
+        return False
+    theirs = (base.params.split, base.params.window, base.params.label_delay, _dealing(base.contract, base.params))
+    return theirs != (params.split, params.window, params.label_delay, _dealing(agreed, params))
+
+
+def _dealing(contract: Contract, params: Params) -> tuple[object, ...]:
+    """List what of a contract decides a row's side."""
+    if params.split.method == "time":
+        return (contract.time, contract.timezone)
+    content = sorted((c.name, c.kind) for c in contract.columns if "target" not in c.roles)
+    return (contract.group, contract.id_column, contract.timezone, content)
+
+
+def require_up_to_date(git: Git, base: str) -> None:
+    """Refuse to judge a branch that lacks what the base branch has: its bar and its batches are not this branch's.
+
+    Raises:
+        MlopsError: The base has newer commits, other than releases.
+    """
+    git.require_full_history()
+    source = source_commit(git, base)
+    if not git.is_ancestor(source, "HEAD"):
+        raise MlopsError(
+            f"The base branch has moved on: this branch lacks its commit {source[:10]}. "
+            f"Bring it up to date (`git merge {base[:10]}`), then `dvc repro`."
+        )
 
 
 def default_rev(git: Git, remote: str, branch: str) -> str:

@@ -13,16 +13,16 @@ from mlops.contract.errors import MlopsError
 from mlops.contract.model import Contract
 from mlops.contract.task import Task, load_task
 from mlops.data import table
-from mlops.delivery.champion import Champion
 from mlops.environment import serving_python
 from mlops.gates.bar import Gates
-from mlops.gates.rows import raw_for, unseen
+from mlops.gates.rows import Incumbent, raw_for, unseen
 from mlops.gates.verdict import Comparison, compare
 from mlops.pipeline import bootstrap
+from mlops.pipeline.dataset import entities
 from mlops.pipeline.evaluate import dummy, skill
 from mlops.pipeline.labels import encode
 from mlops.pipeline.measures import Floats, Judged, measure
-from mlops.pipeline.train import serve
+from mlops.pipeline.served import serve
 from mlops.settings import Settings
 
 Outcome = Literal["pass", "warn", "block"]
@@ -60,72 +60,67 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Rows:
-    """What is judged: typed test and training rows of the challenger, and the sha256 of each batch."""
+    """What is judged: typed training and test rows of the challenger."""
 
     agreed: Contract
     train: pd.DataFrame
     test: pd.DataFrame
-    shas: tuple[str, ...]
 
 
-FIRST = Check("champion", "pass", "There is no champion yet: this is the first release, judged by the floor alone.")
+FIRST = Check("champion", "pass", "Nothing runs here yet: there is no champion, and the floor alone decides.")
 
 
-def judge(settings: Settings, bar: str, gates: Gates, rows: Rows, champion: Champion | None) -> Judgement:
+def judge(settings: Settings, bar: str, gates: Gates, rows: Rows, standing: Incumbent | None) -> Judgement:
     """Judge the project's bundle against the champion's under one bar.
 
     Raises:
         MlopsError: It cannot be judged: a metric is not defined, rows or columns are missing, a bundle does not run.
     """
     task = load_task(settings.bundle / "task.json")
-    kept = rows.test if champion is None else comparable_rows(champion, task, rows)
+    kept = rows.test if standing is None else comparable_rows(standing, task, rows.test)
     scores = serve(settings, table.to_json(kept, rows.agreed), len(kept))
     challenger = Judged(encode(kept[task.target], task.classes), scores, task.threshold)
     score = measure(gates.metric, challenger)
     floor = measure(gates.metric, dummy(task, rows.train, kept))
     gained = skill(gates.metric, score, floor)
-    comparison = None if champion is None else versus(settings, gates, champion, task, rows.agreed, kept, challenger)
-    checks = (
-        beats_dummy(gates, score, floor, gained),
-        FIRST if comparison is None else not_worse(gates, comparison, len(kept)),
-    )
+    found = None if standing is None else versus(settings, gates, standing, task, rows.agreed, kept, challenger)
+    against = FIRST if found is None else not_worse(gates, found, len(kept))
+    checks = (beats_dummy(gates, score, floor, gained), against)
     dropped = len(rows.test) - len(kept)
-    return Judgement(
-        bar, gates.metric, len(kept), dropped, checks, score, floor, gained, comparison, gates.model_dump()
-    )
+    return Judgement(bar, gates.metric, len(kept), dropped, checks, score, floor, gained, found, gates.model_dump())
 
 
-def comparable_rows(champion: Champion, task: Task, rows: Rows) -> pd.DataFrame:
+def comparable_rows(standing: Incumbent, task: Task, test: pd.DataFrame) -> pd.DataFrame:
     """Keep the test rows that the champion was not trained on.
 
     Raises:
         MlopsError: The champion answers another question, or too few rows are left.
     """
-    theirs = _comparable(load_task(champion.bundle / "task.json"), task)
-    return unseen(theirs, rows.agreed, rows.test, rows.shas)
+    _require_comparable(standing.task, task)
+    return unseen(standing, test)
 
 
 def versus(
     settings: Settings,
     gates: Gates,
-    champion: Champion,
+    standing: Incumbent,
     task: Task,
     agreed: Contract,
     rows: pd.DataFrame,
     challenger: Judged,
 ) -> Comparison:
     """Score the champion on the challenger's rows, in a process and environment of its own, and compare."""
-    theirs = load_task(champion.bundle / "task.json")
-    raw = raw_for(settings, champion, agreed, rows)
+    champion = standing.champion
     python = serving_python(champion.requirements, settings.cache / "envs")
-    scores = np.asarray(scoring.score(champion.bundle, champion.source, python, raw, len(rows)))
-    incumbent = Judged(challenger.truth, aligned(scores, theirs, task), theirs.threshold)
-    groups = None if agreed.group is None else rows[agreed.group.name].astype(str).to_numpy()
-    resampled = bootstrap.differences(gates.metric, challenger, incumbent, groups)
-    return compare(measure(gates.metric, incumbent), measure(gates.metric, challenger), resampled, gates.margin)
+    scores = np.asarray(
+        scoring.score(champion.bundle, champion.source, python, raw_for(standing.data, rows), len(rows))
+    )
+    theirs = Judged(challenger.truth, aligned(scores, standing.task, task), standing.task.threshold)
+    resampled = bootstrap.differences(gates.metric, challenger, theirs, entities(agreed, rows))
+    return compare(measure(gates.metric, theirs), measure(gates.metric, challenger), resampled, gates.margin)
 
 
-def _comparable(theirs: Task, ours: Task) -> Task:
+def _require_comparable(theirs: Task, ours: Task) -> None:
     if (theirs.task, theirs.target) != (ours.task, ours.target):
         raise MlopsError(
             f"the champion does {theirs.task} on {theirs.target!r}, this model {ours.task} on {ours.target!r}: they "
@@ -136,7 +131,6 @@ def _comparable(theirs: Task, ours: Task) -> Task:
             f"params.yaml: positive is {ours.classes[-1]!r}, the champion's is {theirs.classes[-1]!r}: "
             "they cannot be compared. Keep the champion's."
         )
-    return theirs
 
 
 def aligned(scores: Floats, theirs: Task, ours: Task) -> Floats:

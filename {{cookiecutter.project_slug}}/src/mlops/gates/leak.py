@@ -20,7 +20,7 @@ def check_leaks(agreed: Contract, task: Task, train: pd.DataFrame) -> Check:
     counts: dict[Any, int] = {} if task.task == "regression" else dict(truth.counts)
     target = Target(agreed.target.name, agreed.target.kind, task.task, counts, rows=len(train))
     if not enough(target):
-        return Check("leak", "pass", f"{len(train)} training rows are too few to tell a leak from a good column.")
+        return Check("leak", "pass", "Too few training rows, or too few of a class, to tell a leak from a good column.")
     suspects = [column for column in agreed.inputs if "time" not in column.roles]
     found = {column.name: gives_away(_profile(column, train), truth, target) for column in suspects}
     words = [f"{c.name!r}: {found[c.name]}" for c in suspects if found[c.name] and not c.leak_reviewed]

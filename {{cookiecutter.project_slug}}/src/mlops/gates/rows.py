@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,42 +11,63 @@ from numpy.typing import NDArray
 from mlops.contract.columns import Json
 from mlops.contract.document import load as load_contract
 from mlops.contract.errors import MlopsError
-from mlops.contract.model import Contract
-from mlops.contract.task import Task
+from mlops.contract.task import Task, load_task
 from mlops.data import splitting, table
 from mlops.delivery.champion import Champion
 from mlops.pipeline import dataset
+from mlops.pipeline.dataset import Dataset
 from mlops.pipeline.prepare import BATCH, ROW
 from mlops.settings import Settings
 
 ENOUGH = 0.3
 
 
-def seen(champion: Task, agreed: Contract, rows: pd.DataFrame, shas: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Tell which rows the champion was trained on.
+@dataclass(frozen=True)
+class Incumbent:
+    """The champion with its task, and all of today's rows as its own contract reads them."""
+
+    champion: Champion
+    task: Task
+    data: Dataset
+
+
+def incumbent(settings: Settings, champion: Champion) -> Incumbent:
+    """Let a champion read today's data.
+
+    Raises:
+        MlopsError: The data lacks a column that the champion needs, or a value is of another type.
+    """
+    try:
+        data = dataset.load(settings, load_contract(champion.bundle / "contract.yaml"))
+    except MlopsError as error:
+        raise MlopsError(f"the champion cannot read today's data: {error}") from error
+    return Incumbent(champion, load_task(champion.bundle / "task.json"), data)
+
+
+def trained_on(task: Task, data: Dataset) -> NDArray[np.bool_]:
+    """Tell which rows a model was trained on.
 
     Args:
-        champion: its task: split and batches.
-        agreed: the contract by which the rows are typed.
-        rows: typed rows with their batch numbers, n of them.
-        shas: sha256 of each batch, by number.
+        task: its split and batches.
+        data: all rows, n of them, read by its own contract: another one may name another time or key.
 
     Returns:
         Mask of shape (n,).
     """
-    numbers = {batch.sha256: number for number, batch in enumerate(champion.batches)}
-    batch = np.array([numbers.get(sha, -1) for sha in shas])[rows[BATCH].to_numpy()]
-    sides = splitting.sides(rows, np.maximum(batch, 0), agreed, splitting.from_json(champion.split))
+    numbers = {batch.sha256: number for number, batch in enumerate(task.batches)}
+    batch = np.array([numbers.get(b.sha256, -1) for b in data.batches])[data.batch]
+    sides = splitting.sides(data.frame, np.maximum(batch, 0), data.contract, splitting.from_json(task.split))
     return np.asarray((batch >= 0) & (sides == "train"))
 
 
-def unseen(champion: Task, agreed: Contract, rows: pd.DataFrame, shas: tuple[str, ...]) -> pd.DataFrame:
+def unseen(standing: Incumbent, rows: pd.DataFrame) -> pd.DataFrame:
     """Drop the rows that the champion was trained on.
 
     Raises:
         MlopsError: Fewer than 30 % of the rows remain.
     """
-    kept = rows[~seen(champion, agreed, rows, shas)]
+    seen = _keys(standing.data)[trained_on(standing.task, standing.data)]
+    kept = rows[~keys(rows).isin(seen)]
     if len(kept) < ENOUGH * len(rows):
         raise MlopsError(
             f"the champion was trained on {len(rows) - len(kept)} of the {len(rows)} test rows; {len(kept)} are too "
@@ -55,24 +76,15 @@ def unseen(champion: Task, agreed: Contract, rows: pd.DataFrame, shas: tuple[str
     return kept
 
 
-def raw_for(settings: Settings, champion: Champion, agreed: Contract, rows: pd.DataFrame) -> dict[str, list[Json]]:
-    """Return the raw values of rows as the champion's contract reads them.
-
-    Raises:
-        MlopsError: The data lacks a column that the champion needs.
-    """
-    theirs = load_contract(champion.bundle / "contract.yaml")
-    if _readable(theirs, agreed):
-        return table.to_json(rows, agreed)
-    try:
-        data = dataset.load(settings, theirs)
-    except MlopsError as error:
-        raise MlopsError(f"the champion cannot read today's data: {error}") from error
-    order = pd.MultiIndex.from_arrays([data.batch, data.row]).get_indexer(pd.MultiIndex.from_frame(rows[[BATCH, ROW]]))
-    return table.to_json(data.frame.iloc[order], theirs)
+def raw_for(data: Dataset, rows: pd.DataFrame) -> dict[str, list[Json]]:
+    """Return what a client would send of the rows, as the contract of `data` reads them."""
+    return table.to_json(data.frame.iloc[_keys(data).get_indexer(keys(rows))], data.contract)
 
 
-def _readable(theirs: Contract, ours: Contract) -> bool:
-    have: dict[str, Any] = {column.name: column.kind for column in ours.columns if "excluded" not in column.roles}
-    same_zone = theirs.timezone == ours.timezone
-    return same_zone and all(have.get(column.name) == column.kind for column in theirs.inputs)
+def keys(rows: pd.DataFrame) -> pd.MultiIndex:
+    """Name rows by their batch and their number in it."""
+    return pd.MultiIndex.from_frame(rows[[BATCH, ROW]])
+
+
+def _keys(data: Dataset) -> pd.MultiIndex:
+    return pd.MultiIndex.from_arrays([data.batch, data.row])

@@ -21,22 +21,27 @@ from mlops.gates.bar import parse as parse_gates
 from mlops.gates.base import Base
 from mlops.gates.judge import Check, Judgement, Rows, as_json, judge
 from mlops.gates.leak import check_leaks
+from mlops.gates.rows import ENOUGH, Incumbent, incumbent, keys
 from mlops.pipeline import dataset, prepare
 from mlops.pipeline.params import Params
 from mlops.pipeline.params import load as load_params
 from mlops.pipeline.stage import write_json
+from mlops.pipeline.texts import decode, read_own
 from mlops.settings import Settings
 
 REPORT = Path("reports") / "gate.json"
 
 
-def run(settings: Settings, base_rev: str | None = None, env: str = "staging") -> dict[str, Any]:
+def run(
+    settings: Settings, base_rev: str | None = None, env: str = "staging", champion_rev: str | None = None
+) -> dict[str, Any]:
     """Judge the project's bundle and write the report.
 
     Args:
         settings: the project, with an up-to-date `build/`.
-        base_rev: the revision whose bar and champion count; default the main branch.
+        base_rev: the revision whose bar counts; default the main branch.
         env: the environment whose release is the champion.
+        champion_rev: the revision at which it is; default the base.
 
     Returns:
         The report: `passed`, the champion's release, and a judgement for each bar.
@@ -46,20 +51,24 @@ def run(settings: Settings, base_rev: str | None = None, env: str = "staging") -
     """
     git = Git(settings.root)
     base = bases.read(git, base_rev or bases.default_rev(git, settings.remote, settings.branch))
-    own = parse_gates(_read(settings.root / "gates.yaml"))
+    bases.require_up_to_date(git, base.commit)
+    own = parse_gates(read_own(settings.root, "gates.yaml"))
     params, agreed = load_params(settings.root), dataset.contract(settings)
     bases.check_question(base, params, agreed.target.name)
-    champion = champions.fetch(settings, git, base.commit, env)
+    standing_at = git.rev_parse(champion_rev or base.commit)
+    champion = champions.fetch(settings, git, standing_at, env)
     rows = _rows(settings, agreed)
     common = (
         bases.check_batches(base.batches, _batches_here(settings.root)),
         check_leaks(agreed, load_task(settings.bundle / "task.json"), rows.train),
     )
     name = identity(settings.root)
-    again = any(s.record is not None and s.record.identity == name for s in history(git, env, base.commit))
+    again = any(s.record is not None and s.record.identity == name for s in history(git, env, standing_at))
+    decide = judge_again if again else judge
+    standing = None if champion is None else incumbent(settings, champion)
     bars = _bars(settings, base, own, params, rows)
-    found = [judge(settings, bar, gates, held_out, champion) for bar, gates, held_out in bars]
-    judgements = [replace(j, checks=(*common, *(returning(c) if again else c for c in j.checks))) for j in found]
+    found = [decide(settings, bar, gates, held_out, standing) for bar, gates, held_out in bars]
+    judgements = [replace(j, checks=tuple(returning(c) if again else c for c in (*common, *j.checks))) for j in found]
     report = _report(settings, env, name, base, champion, judgements)
     write_json(settings.root / REPORT, report)
     return report
@@ -67,7 +76,7 @@ def run(settings: Settings, base_rev: str | None = None, env: str = "staging") -
 
 def _rows(settings: Settings, agreed: Contract) -> Rows:
     prepared = prepare.load(settings.root)
-    return Rows(agreed, prepared.train, prepared.test, tuple(batch.sha256 for batch in prepared.batches))
+    return Rows(agreed, prepared.train, prepared.test)
 
 
 def _bars(settings: Settings, base: Base, own: Gates, params: Params, rows: Rows) -> list[tuple[str, Gates, Rows]]:
@@ -77,29 +86,39 @@ def _bars(settings: Settings, base: Base, own: Gates, params: Params, rows: Rows
         bars = [("gates.yaml of this branch, as the base has none yet", own, rows)]
     elif base.gates != own:
         bars.append(("gates.yaml as changed here", own, rows))
-    if base.params is not None and bases.rows_differ(base.params, params):
-        held_out = _base_rows(settings, base.params, rows)
-        bars.append(("split settings of the base branch", base.gates or own, held_out))
+    if base.params is not None and base.contract is not None and bases.rows_differ(base, params, rows.agreed):
+        held_out = _base_rows(settings, base.contract, base.params, rows)
+        bars += [(f"{name}, on the rows that the base branch holds out", gates, held_out) for name, gates, _ in bars]
     return bars
 
 
-def _base_rows(settings: Settings, params: Params, ours: Rows) -> Rows:
-    """Hold out what the base's settings hold out, less what this model was trained on."""
-    test = prepare.divide(dataset.load(settings), params).test
-    key = [prepare.BATCH, prepare.ROW]
-    trained = ours.train.set_index(key).index
-    kept = test[~test.set_index(key).index.isin(trained)].reset_index(drop=True)
-    if len(kept) < 0.3 * len(test):
+def _base_rows(settings: Settings, contract: Contract, params: Params, ours: Rows) -> Rows:
+    """Hold out what the base's contract and settings hold out, less what this model was trained on."""
+    test = keys(prepare.divide(dataset.load(settings, contract), params).test)
+    mine = prepare.labelled(dataset.load(settings))
+    kept = mine[keys(mine).isin(test.difference(keys(ours.train)))].reset_index(drop=True)
+    if len(kept) < ENOUGH * len(test):
         raise MlopsError(
-            f"params.yaml: the changed split trains on {len(test) - len(kept)} of the {len(test)} rows that the base "
-            "branch holds out; too few are left to judge by. Keep the base's split, or have an owner merge this."
+            f"params.yaml or contract.yaml: the changed split trains on {len(test) - len(kept)} of the {len(test)} "
+            "rows that the base branch holds out; too few are left to judge by. Keep the base's split, or have an "
+            "owner merge this."
         )
     return replace(ours, test=kept)
 
 
+def judge_again(settings: Settings, bar: str, gates: Gates, rows: Rows, standing: Incumbent | None) -> Judgement:
+    """Judge a model that stood here before; that it cannot be compared with its successor does not matter."""
+    try:
+        return judge(settings, bar, gates, rows, standing)
+    except MlopsError as error:
+        alone = judge(settings, bar, gates, rows, None)
+        unknown = Check("champion", "block", f"It cannot be compared: {error}")
+        return replace(alone, checks=(*(c for c in alone.checks if c.gate != "champion"), unknown))
+
+
 def returning(check: Check) -> Check:
-    """Report, but do not let block, the comparison of a model that stood here before: a revert must not be refused."""
-    if check.gate != "champion" or check.outcome != "block":
+    """Report, but do not let block, what a model that stood here before is compared with: a revert is not refused."""
+    if check.gate not in ("champion", "data") or check.outcome != "block":
         return check
     return replace(check, outcome="warn", words=f"{check.words} It stood here before, so this does not block.")
 
@@ -120,16 +139,9 @@ def _report(
 
 def _batches_here(root: Path) -> dict[str, str]:
     return {
-        path.stem: bases.pointer_checksum(_read(path), path.name) for path in sorted((root / bases.RAW).glob("*.dvc"))
+        path.stem: bases.pointer_checksum(decode(path.read_bytes(), path.name), path.name)
+        for path in sorted((root / bases.RAW).glob("*.dvc"))
     }
-
-
-def _read(path: Path) -> str:
-    if not path.is_file():
-        raise MlopsError(
-            f"{path.name} is not there yet. Run `mlops contract infer FILE --target COLUMN` to propose one."
-        )
-    return path.read_text(encoding="utf-8")
 
 
 def last(root: Path) -> dict[str, Any]:

@@ -48,9 +48,9 @@ def copy_package(settings: Settings, folder: Path) -> None:
     source = settings.root / "src" / settings.package
     if not source.is_dir():
         raise MlopsError(f"src/{settings.package} is not there, but [tool.mlops] names it as package. Correct either.")
-    left_out = {name.rpartition(".")[2] for name in (settings.model, settings.source) if name}
+    left_out = {f"{name.replace('.', '/')}.py" for name in (settings.model, settings.source) if name}
     for path in sorted(source.rglob("*.py")):
         target = folder / settings.package / path.relative_to(source)
-        if path.stem not in left_out:
+        if path.relative_to(source.parent).as_posix() not in left_out:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)

@@ -29,7 +29,7 @@ IMPORTED: dict[str, dict[str, int]] = {}
 
 @dataclass(frozen=True)
 class Dataset:
-    """All batches as one typed table.
+    """All batches as one typed table, excluded columns among them: a row's side depends on its whole content.
 
     `batch` and `row`, of shape (n,), give the number of each row's batch in `batches` and its own number therein.
     """
@@ -39,6 +39,11 @@ class Dataset:
     batch: NDArray[np.int64]
     row: NDArray[np.int64]
     batches: tuple[Batch, ...]
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The table as models see it: without the excluded columns."""
+        return self.frame.drop(columns=[c.name for c in self.contract.having("excluded")], errors="ignore")
 
 
 def contract(settings: Settings) -> Contract:
@@ -71,14 +76,24 @@ def load(settings: Settings, agreed: Contract | None = None) -> Dataset:
 
 
 def _typed(name: str, raw: pd.DataFrame, agreed: Contract) -> pd.DataFrame:
-    typed = table.typed(raw, agreed, name)
+    typed = table.typed(raw, agreed, name, excluded=True)
     if typed.invalid:
         column, values = next(iter(typed.invalid.items()))
+        example = "" if agreed.column(column).restricted else f" (for example {values.iloc[0]!r})"
         raise MlopsError(
-            f"data/raw/{name}: column {column!r}: {len(values)} values are not of the contract's type "
-            f"(for example {values.iloc[0]!r}). Run `mlops contract check data/raw/{name}`."
+            f"data/raw/{name}: column {column!r}: {len(values)} values are not of the contract's type{example}. "
+            f"Run `mlops contract check data/raw/{name}`."
         )
     return typed.frame
+
+
+def entities(agreed: Contract, rows: pd.DataFrame) -> NDArray[Any] | None:
+    """Name the entity of each row, shape (n,); a row without one is one of its own. None where there is no `group`."""
+    if agreed.group is None:
+        return None
+    names = rows[agreed.group.name]
+    alone = pd.Series([f"\0{row}" for row in range(len(rows))], index=names.index)
+    return names.astype(object).where(names.notna(), alone).astype(str).to_numpy()
 
 
 def user_module(settings: Settings, name: str) -> ModuleType:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from mlops.contract.errors import MlopsError
 from mlops.contract.model import Contract
@@ -18,8 +17,9 @@ from mlops.data import table
 from mlops.pipeline import bootstrap, dataset, prepare
 from mlops.pipeline.labels import encode
 from mlops.pipeline.measures import DEFAULT, Floats, Judged, best_possible, measure
+from mlops.pipeline.served import serve
 from mlops.pipeline.stage import run, write_json
-from mlops.pipeline.train import serve
+from mlops.pipeline.texts import gate_metric
 from mlops.settings import Settings
 
 SMALLEST_SLICE = 30
@@ -27,27 +27,17 @@ SMALLEST_SLICE = 30
 
 def _work(settings: Settings) -> str:
     agreed, prepared = dataset.contract(settings), prepare.load(settings.root)
-    task, metric = load_task(settings.bundle / "task.json"), gate_metric(settings)
+    task, metric = load_task(settings.bundle / "task.json"), gate_metric(settings.root)
     test = prepared.test
     scores = serve(settings, table.to_json(test, agreed), len(test))
     judged = Judged(encode(test[task.target], task.classes), scores, task.threshold)
-    report = metrics(task, judged, dummy(task, prepared.train, test), metric, _groups(agreed, test))
+    report = metrics(task, judged, dummy(task, prepared.train, test), metric, dataset.entities(agreed, test))
     write_json(settings.root / "reports" / "metrics.json", report)
     write_json(settings.root / "reports" / "slices.json", slices(agreed, test, judged, metric))
     note(settings)
     low, high = report["interval"]
     skill = f"{report['skill_over_dummy']:.1%} of the way from a dummy to the best possible"
     return f"{metric} {report['metrics'][metric]:.4f} (95 %: {low:.4f} to {high:.4f}) on {len(test)} rows, {skill}"
-
-
-def gate_metric(settings: Settings) -> str:
-    """Read the name of the deciding metric from gates.yaml; its other keys are the gate's to read."""
-    path = settings.root / "gates.yaml"
-    try:
-        metric = yaml.safe_load(path.read_text(encoding="utf-8"))["metric"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise MlopsError(f"gates.yaml: no readable `metric` ({error!r}). Name a scikit-learn scorer there.") from error
-    return str(metric)
 
 
 def dummy(task: Task, train: pd.DataFrame, test: pd.DataFrame) -> Judged:
@@ -114,10 +104,6 @@ def _slice(judged: Judged, metric: str) -> dict[str, Any]:
 
 def _rounded(value: Floats | float) -> float:
     return round(float(value), 6)
-
-
-def _groups(agreed: Contract, test: pd.DataFrame) -> Any:
-    return None if agreed.group is None else test[agreed.group.name].astype(str).to_numpy()
 
 
 def note(settings: Settings) -> None:

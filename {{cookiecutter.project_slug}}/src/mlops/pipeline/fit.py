@@ -78,7 +78,7 @@ def fit(settings: Settings, agreed: Contract, params: Params, train: pd.DataFram
     labels = classes(known, params)
     truth = encode(train[agreed.target.name], labels)
     estimator = build(settings, params)
-    threshold = _threshold(estimator, frame, truth, params, _groups(agreed, train))
+    threshold = _threshold(estimator, frame, truth, params, dataset.entities(agreed, train))
     return Fitted(_fit(estimator, frame, truth), described, labels, threshold, frame)
 
 
@@ -105,10 +105,6 @@ def _fit(estimator: Any, frame: pd.DataFrame, truth: NDArray[Any]) -> Any:
             f"model.py: the estimator cannot be fitted on {len(frame)} rows of {', '.join(map(repr, frame))}: "
             f"{type(error).__name__}: {error}. Correct model.py, or the numbers under `model` in params.yaml."
         ) from error
-
-
-def _groups(agreed: Contract, train: pd.DataFrame) -> NDArray[Any] | None:
-    return None if agreed.group is None else train[agreed.group.name].astype(str).to_numpy()
 
 
 def _threshold(
@@ -144,4 +140,9 @@ def best_threshold(judged: Judged, metric: str) -> float:
     """Find the threshold with the best metric among a hundred quantiles of the scores."""
     candidates = np.unique(np.quantile(judged.scores[:, 1], np.linspace(0.01, 0.99, 99)))
     values = [measure(metric, Judged(judged.truth, judged.scores, float(c))) for c in candidates]
+    if len(candidates) > 1 and len(set(values)) == 1:
+        raise MlopsError(
+            f"params.yaml: threshold {{maximize: {metric}}}: {metric} is the same for every threshold. Maximize f1, "
+            "balanced_accuracy or another metric of predictions, or write a number."
+        )
     return round(float(candidates[int(np.argmax(values))]), 6)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlops.contract.errors import MlopsError
+from mlops.pipeline.texts import read_own
+
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Maximize(BaseModel):
@@ -40,7 +43,7 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="forbid")
     task: Literal["binary", "multiclass", "regression"]
     positive: bool | int | float | str | None = None
-    threshold: float | Maximize = 0.5
+    threshold: Probability | Maximize = 0.5
     label_delay: str = "0d"
     split: Split
     window: Literal["expanding"] | Window = "expanding"
@@ -74,9 +77,4 @@ def load(root: Path) -> Params:
     Raises:
         MlopsError: It is missing or not valid.
     """
-    path = root / "params.yaml"
-    if not path.is_file():
-        raise MlopsError(
-            "params.yaml is not there yet. Run `mlops contract infer FILE --target COLUMN` to propose one."
-        )
-    return parse(path.read_text(encoding="utf-8"))
+    return parse(read_own(root, "params.yaml"))

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from mlops.contract.columns import Json
 from mlops.contract.errors import MlopsError
 from mlops.contract.model import Contract
 from mlops.pipeline.fit import Fitted
-from mlops.pipeline.measures import Floats
+from mlops.pipeline.measures import Floats, Judged, measure
+from mlops.pipeline.served import Raw
 
 TOLERANCE = 1e-4
 SHARE = 0.001
 EDGES = 3
-Raw = dict[str, list[Json]]
 
 
 def edge_rows(agreed: Contract, raw: Raw) -> Raw:
@@ -61,6 +61,20 @@ def check(fitted: Fitted, frame: pd.DataFrame, served: Floats) -> float:
             "Use another step, or define `to_onnx(fitted, example)` in model.py."
         )
     return share
+
+
+def check_metric(metric: str, truth: NDArray[Any], expected: Floats, served: Floats, threshold: float | None) -> None:
+    """Compare the deciding metric of the estimator's scores with that of the served ones.
+
+    Raises:
+        MlopsError: They differ by more than 1e-4 * max(1, |metric|), or the rows do not define the metric.
+    """
+    wanted, found = (measure(metric, Judged(truth, scores, threshold)) for scores in (expected, served))
+    if abs(found - wanted) > TOLERANCE * max(1, abs(wanted)):
+        raise MlopsError(
+            f"{metric} is {found!r} by model.onnx and {wanted!r} by the estimator on {len(truth)} test rows. "
+            "Use another step, or define `to_onnx(fitted, example)` in model.py."
+        )
 
 
 def check_alone(alone: Floats, among: Floats) -> None:

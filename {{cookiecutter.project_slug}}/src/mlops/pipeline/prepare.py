@@ -41,9 +41,20 @@ def divide(data: dataset.Dataset, params: Params) -> Prepared:
     settings = params.split.model_dump()
     split = splitting.decide(data.frame, data.batch, data.contract, settings, params.window_setting, params.label_delay)
     sides = splitting.sides(data.frame, data.batch, data.contract, split)
-    rows = data.frame.assign(**{BATCH: data.batch, ROW: data.row})
+    rows = numbered(data)
     train, test = (rows[sides == side].reset_index(drop=True) for side in ("train", "test"))
     return Prepared(train, test, split.to_json(), data.batches)
+
+
+def numbered(data: dataset.Dataset) -> pd.DataFrame:
+    """Give the rows of a dataset with the number of their batch and their own therein."""
+    return data.rows.assign(**{BATCH: data.batch, ROW: data.row})
+
+
+def labelled(data: dataset.Dataset) -> pd.DataFrame:
+    """Give the rows that have a target, numbered."""
+    rows = numbered(data)
+    return rows[rows[data.contract.target.name].notna()]
 
 
 def load(root: Path) -> Prepared:

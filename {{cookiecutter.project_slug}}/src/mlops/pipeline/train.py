@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from mlops import scoring
 from mlops.contract.columns import to_columns
 from mlops.contract.model import Contract
 from mlops.data import table
-from mlops.environment import serving_python
 from mlops.pipeline import bundle, convert, dataset, parity, prepare
 from mlops.pipeline.fit import Fitted, fit
-from mlops.pipeline.measures import Floats
+from mlops.pipeline.labels import encode
 from mlops.pipeline.params import load as load_params
+from mlops.pipeline.served import serve
 from mlops.pipeline.stage import run
+from mlops.pipeline.texts import gate_metric
 from mlops.settings import Settings
 
 PARITY_ROWS, ALONE_ROWS = 5000, 50
@@ -27,7 +26,7 @@ def _work(settings: Settings) -> str:
     fitted = fit(settings, agreed, params, prepared.train, known)
     graph = convert.to_onnx(settings, fitted)
     bundle.write(settings, agreed, params, fitted, graph, prepared.split, prepared.batches, settings.bundle)
-    apart = check_parity(settings, agreed, fitted, prepared.test.head(PARITY_ROWS))
+    apart = check_parity(settings, agreed, fitted, prepared.test.head(PARITY_ROWS), gate_metric(settings.root))
     empty = [feature.name for feature in fitted.features if feature.constant]
     warning = f"; always null and so a constant: {', '.join(empty)}" if empty else ""
     return (
@@ -36,7 +35,7 @@ def _work(settings: Settings) -> str:
     )
 
 
-def check_parity(settings: Settings, agreed: Contract, fitted: Fitted, test: pd.DataFrame) -> float:
+def check_parity(settings: Settings, agreed: Contract, fitted: Fitted, test: pd.DataFrame, metric: str) -> float:
     """Compare the bundle in the serving environment with the estimator here, on test rows and edge rows."""
     raw = table.to_json(test, agreed)
     edges = parity.edge_rows(agreed, raw)
@@ -54,13 +53,10 @@ def check_parity(settings: Settings, agreed: Contract, fitted: Fitted, test: pd.
     few = {name: values[:ALONE_ROWS] for name, values in both.items()}
     alone = serve(settings, few, min(ALONE_ROWS, len(frame)), "--one-by-one")
     parity.check_alone(alone, served[:ALONE_ROWS])
-    return parity.check(fitted, frame, served)
-
-
-def serve(settings: Settings, raw: parity.Raw, n: int, *flags: str) -> Floats:
-    """Score rows with the project's bundle in an environment with requirements/serve.txt alone."""
-    python = serving_python(settings.root / "requirements" / "serve.txt", settings.cache / "envs")
-    return np.asarray(scoring.score(settings.bundle, settings.root / "src", python, raw, n, *flags))
+    apart = parity.check(fitted, frame, served)
+    truth = encode(test[agreed.target.name], fitted.classes)
+    parity.check_metric(metric, truth, fitted.scores(frame.head(len(test))), served[: len(test)], fitted.threshold)
+    return apart
 
 
 if __name__ == "__main__":

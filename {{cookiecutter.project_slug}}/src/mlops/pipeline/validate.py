@@ -12,14 +12,17 @@ from mlops.contract.model import Contract
 from mlops.data import check, table
 from mlops.data.batches import BatchFile, list_batches
 from mlops.data.violation import Violation
+from mlops.data.young import settled
 from mlops.pipeline import dataset
+from mlops.pipeline.params import load as load_params
 from mlops.pipeline.stage import run, write_json
 from mlops.settings import Settings
 
 
 def _work(settings: Settings) -> str:
     agreed, batches = dataset.contract(settings), list_batches(settings.root)
-    frames = {batch.path.name: table.read_raw(batch.path) for batch in batches}
+    delay = load_params(settings.root).label_delay
+    frames = {batch.path.name: settled(table.read_raw(batch.path), agreed, delay) for batch in batches}
     newest = batches[-1]
     found = {newest.path.name: check.check(frames[newest.path.name], agreed, newest.path.name)}
     if len(batches) > 1:

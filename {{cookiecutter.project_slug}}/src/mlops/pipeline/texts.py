@@ -1,0 +1,42 @@
+"""The text files that a person writes, or Git has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from mlops.contract.errors import MlopsError
+
+
+def read_own(root: Path, name: str) -> str:
+    """Read one of the files at the project's root.
+
+    Raises:
+        MlopsError: It is missing or not UTF-8.
+    """
+    path = root / name
+    if not path.is_file():
+        raise MlopsError(f"{name} is not there yet. Run `mlops contract infer FILE --target COLUMN` to propose one.")
+    return decode(path.read_bytes(), name)
+
+
+def decode(content: bytes, where: str) -> str:
+    """Decode UTF-8.
+
+    Raises:
+        MlopsError: It is something else.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MlopsError(f"{where}: not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
+
+
+def gate_metric(root: Path) -> str:
+    """Read the name of the deciding metric from gates.yaml; its other keys are the gate's to read."""
+    try:
+        metric = yaml.safe_load(read_own(root, "gates.yaml"))["metric"]
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise MlopsError(f"gates.yaml: no readable `metric` ({error!r}). Name a scikit-learn scorer there.") from error
+    return str(metric)
