@@ -78,6 +78,13 @@ def test_batches_are_added_only(repository: Git, ours: dict[str, str], outcome: 
     assert (check.outcome, words in check.words) == (outcome, True), check.words
 
 
+def test_a_batch_that_nobody_else_has_is_refused(repository: Git) -> None:
+    base = bases.read(repository, "main").batches
+    assert bases.check_batches(base, base, base).outcome == "pass"
+    check = bases.check_batches(base, base, [*base, "0003-mine.csv"])
+    assert (check.outcome, "DVC does not know 0003-mine.csv" in check.words) == ("block", True)
+
+
 @pytest.mark.parametrize(
     ("change", "target", "words"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pandas as pd
@@ -10,7 +12,7 @@ from onnx import numpy_helper
 from skl2onnx import supported_converters
 
 from mlops.contract.errors import MlopsError
-from mlops.contract.model import Contract
+from mlops.contract.model import Column, Contract
 from mlops.data import table
 from mlops.pipeline import bundle, convert, dataset, parity, prepare
 from mlops.pipeline.fit import Fitted, best_threshold, fit
@@ -175,6 +177,45 @@ def test_the_threshold_is_where_the_metric_is_best() -> None:
     assert abs(best_threshold(judged, "f1") - 0.7) < 0.02
 
 
+def test_a_metric_that_no_threshold_changes_finds_none() -> None:
+    score = np.linspace(0, 1, 200)
+    judged = Judged((score > 0.7).astype(int), np.c_[1 - score, score])
+    with pytest.raises(MlopsError, match="roc_auc is the same for every threshold"):
+        best_threshold(judged, "roc_auc")
+
+
+def test_a_metric_that_the_graph_does_not_keep_is_found() -> None:
+    truth = np.array([0, 1] * 50)
+    expected = np.c_[1 - truth * 0.8, truth * 0.8]
+    parity.check_metric("roc_auc", truth, expected, expected + 1e-9, 0.5)
+    with pytest.raises(MlopsError, match=r"roc_auc is 0\.98 by model\.onnx and 1\.0 by the estimator"):
+        served_scores = expected.copy()
+        served_scores[0, 1] = 0.9
+        parity.check_metric("roc_auc", truth, expected, served_scores, 0.5)
+
+
+def test_a_row_without_a_group_is_an_entity_of_its_own(agreed: Contract) -> None:
+    grouped = replace(agreed, columns=(*agreed.columns, Column("who", "string", frozenset({"group"}))))
+    names = dataset.entities(grouped, pd.DataFrame({"who": ["a", None, "a", None]}))
+    assert names is not None
+    assert len(set(names)) == 3
+    assert names[0] == names[2]
+    assert dataset.entities(agreed, pd.DataFrame({"who": ["a"]})) is None
+
+
+def test_restricted_values_are_not_shown(shop: Settings) -> None:
+    path = shop.root / "contract.yaml"
+    hidden = "name: price.€, logicalType: number"
+    path.write_text(path.read_text().replace(hidden, f"{hidden}, classification: restricted"))
+    table_path = shop.root / "data" / "raw" / "0002-second.csv"
+    pd.read_parquet(shop.root / "data" / "raw" / "0001-first.parquet").assign(**{"price.€": "123-45"}).to_csv(
+        table_path, index=False
+    )
+    with pytest.raises(MlopsError, match=r"column 'price\.€': 600 values") as error:
+        dataset.load(shop)
+    assert "123-45" not in str(error.value)
+
+
 def load_like(values: dict[str, object]):  # type: ignore[no-untyped-def]
     import yaml
 
@@ -189,6 +230,8 @@ def load_like(values: dict[str, object]):  # type: ignore[no-untyped-def]
         ("task: binary\nsplit: {method: time}\nlerning_rate: 1", "lerning_rate"),
         ("task: binary\nsplit: {method: time, tset: 20%}", "split.tset"),
         ("", "the file"),
+        ("task: binary\nthreshold: 7\nsplit: {method: time}", "threshold"),
+        ("task: binary\nthreshold: .nan\nsplit: {method: time}", "threshold"),
     ],
 )
 def test_params_are_closed(text: str, words: str) -> None:

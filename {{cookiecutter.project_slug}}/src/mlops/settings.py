@@ -67,6 +67,10 @@ def _table(path: Path) -> dict[str, Any] | None:
 
 
 def _settings(root: Path, table: dict[str, Any]) -> Settings:
+    if table.get("target", "local") != "local":
+        raise MlopsError(
+            f"{root / 'pyproject.toml'}: [tool.mlops]: target is {table['target']!r}; this version knows 'local' alone."
+        )
     try:
         return Settings(root=root, **table)
     except TypeError as error:

@@ -28,7 +28,9 @@ def infer(file: Path, target: str, *, force: bool, **hints: Any) -> None:
     settings = find()
     there = [name for name in FILES if (settings.root / name).exists()]
     if there and not force:
-        raise MlopsError(f"{', '.join(there)} exist. Run again with --force to overwrite them; Git keeps the old ones.")
+        raise MlopsError(
+            f"{', '.join(there)} exist. Run again with --force to overwrite them; what is committed stays in Git."
+        )
     proposal = propose(file, target, name=settings.slug, **hints)
     texts = (proposal.contract_yaml, proposal.params_yaml, proposal.gates_yaml)
     for name, text in zip(FILES, texts, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -69,8 +70,11 @@ def pointer_checksum(text: str, path: str) -> str:
         raise MlopsError(f"{RAW}/{path}: not a DVC pointer ({error!r}). Restore it from Git.") from error
 
 
-def check_batches(base: dict[str, str], ours: dict[str, str]) -> Check:
-    """Batches may be added, not changed or dropped."""
+def check_batches(base: dict[str, str], ours: dict[str, str], read: Collection[str] = ()) -> Check:
+    """Batches may be added, not changed or dropped; `read` are those that the model was trained on."""
+    unknown = sorted(set(read) - ours.keys())
+    if unknown:
+        return Check("data", "block", f"DVC does not know {', '.join(unknown)}. Add it with `mlops data add`.")
     dropped = sorted(base.keys() - ours.keys())
     changed = sorted(name for name in base.keys() & ours.keys() if base[name] != ours[name])
     if dropped or changed:

@@ -58,9 +58,11 @@ def run(
     standing_at = git.rev_parse(champion_rev or base.commit)
     champion = champions.fetch(settings, git, standing_at, env)
     rows = _rows(settings, agreed)
+    task = load_task(settings.bundle / "task.json")
+    read = {batch.name for batch in task.batches}
     common = (
-        bases.check_batches(base.batches, _batches_here(settings.root)),
-        check_leaks(agreed, load_task(settings.bundle / "task.json"), rows.train),
+        bases.check_batches(base.batches, _batches_here(settings.root), read),
+        check_leaks(agreed, task, rows.train),
     )
     name = identity(settings.root)
     again = any(s.record is not None and s.record.identity == name for s in history(git, env, standing_at))

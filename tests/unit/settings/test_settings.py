@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlops.contract.errors import MlopsError
+from mlops.settings import find
+
+OWN = '[project]\nname = "my-model"\n[tool.mlops]\npackage = "p"\nfeatures = "p.features"\nmodel = "p.model"\n'
+
+
+def test_a_project_is_found_from_any_folder_in_it(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(OWN)
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    (inner / "pyproject.toml").write_text("[project]\nname = 'not ours'\n")
+    assert (find(inner).root, find(inner).slug) == (tmp_path.resolve(), "my-model")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is not inside a project"),
+        ("[tool.mlops\n", "not valid TOML"),
+        (OWN + 'feature = "x"\n', "unexpected keyword argument 'feature'"),
+        (OWN.replace('model = "p.model"\n', ""), "missing 1 required"),
+        (OWN + 'target = "argocd"\n', "target is 'argocd'; this version knows 'local' alone"),
+    ],
+)
+def test_settings_that_cannot_be_meant(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(MlopsError, match=words):
+        find(tmp_path)
