@@ -106,6 +106,13 @@ def test_at_most_five_examples_are_shown_and_no_value_twice() -> None:
     assert (found.count, found.examples) == (9, (("b", 1), ("c", 4), ("d", 5), ("e", 6), ("f", 7)))
 
 
+def test_a_table_of_something_else_is_told_and_not_counted() -> None:
+    rules = "{metric: duplicateValues, unit: percent, mustBeLessThan: 1}, {metric: rowCount, mustBeGreaterThan: 0}"
+    own = one("logicalType: string", table=f"    quality: [{rules}]\n")
+    found = check(pd.DataFrame({"other": ["1", "2"]}, dtype=object), own)
+    assert [violation.rule for violation in found] == ["column missing", "column missing", "column unknown"]
+
+
 def test_missing_and_unknown_columns() -> None:
     own = contract(Y, "name: delay, logicalType: number", "name: out, tags: [excluded], logicalType: string")
     missing, unknown = check(pd.DataFrame({"y": ["1"], "dlay": ["2"]}, dtype=object), own)
