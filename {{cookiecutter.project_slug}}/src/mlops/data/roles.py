@@ -60,7 +60,7 @@ def decide_roles(columns: Mapping[str, Profile], target: Target, time: str | Non
     _decide_leaks(roles, _open(roles, others), columns[target.name], target)
     for name in _open(roles, others):
         if is_protected(name):
-            why = "a personal trait: judged for fairness; take `input` away if the model must not see it"
+            why = "a personal trait; take `input` away if the model must not see it"
             roles.tag(name, ["protected", "input"], why)
     _decide_slices(roles, _open(roles, others))
     if not any(_is_input(roles.tags.get(name, [])) for name in others):
