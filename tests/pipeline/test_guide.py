@@ -24,6 +24,8 @@ def test_the_guide_leads_from_a_table_to_a_served_prediction(
     tmp_path: Path, envs: Path, more: Callable[[int, int], pd.DataFrame]
 ) -> None:
     more(0, 700).rename(columns={"returned": "y"}).to_csv(tmp_path / "table.csv", index=False)
+    clone = tmp_path / "clone"
+    clone.mkdir()
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "mlops").write_text(f'#!/bin/sh\nPYTHONPATH="$PWD/src" exec "{sys.executable}" -m mlops "$@"\n')
@@ -43,7 +45,7 @@ def test_the_guide_leads_from_a_table_to_a_served_prediction(
     script = "\n".join(lines).replace("cookiecutter . ", f"cookiecutter --no-input {ROOT} ")
     script = script.replace("--env staging --detach", "--env staging --detach --port 0")
     done = subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        ["bash", "-euxo", "pipefail", "-c", script], cwd=clone, env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "YES: every gate passes" in done.stdout
