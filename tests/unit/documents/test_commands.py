@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -12,6 +13,8 @@ from reference import PATH, commands
 from typer.main import get_command
 
 from mlops.cli import app
+from mlops.contract.document import parse
+from mlops.contract.request import Checker
 
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")]
 WORDS = {p.relative_to(ROOT).as_posix(): p.read_text(encoding="utf-8") for p in DOCUMENTS}
@@ -48,6 +51,14 @@ def test_a_make_command_exists(document: str, command: str) -> None:
     targets = {t for file in files for t in re.findall(r"^([a-z-]+):", file.read_text(encoding="utf-8"), re.MULTILINE)}
     wanted = [word for word in shlex.split(command)[1:] if "=" not in word and not word.startswith("(")]
     assert set(wanted) <= targets, f"{document}: {command!r}"
+
+
+def test_the_request_in_the_readme_is_answered_without_a_warning() -> None:
+    body = re.search(r"--data '(.*?)'", (PROJECT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert body is not None
+    contract = parse((PROJECT / "contract.yaml").read_text(encoding="utf-8"))
+    checked = Checker(contract).check(json.loads(body[1])["rows"])
+    assert (checked.refusals, checked.warnings) == ((), ())
 
 
 def test_links_between_documents_lead_somewhere() -> None:
