@@ -187,7 +187,8 @@ def test_a_metric_that_no_threshold_changes_finds_none() -> None:
 def test_a_metric_that_the_graph_does_not_keep_is_found() -> None:
     truth = np.array([0, 1] * 50)
     expected = np.c_[1 - truth * 0.8, truth * 0.8]
-    parity.check_metric("roc_auc", truth, expected, expected + 1e-9, 0.5)
+    ties = expected + np.linspace(0, 1e-6, 200).reshape(100, 2)
+    parity.check_metric("roc_auc", truth, expected, ties, 0.5)
     with pytest.raises(MlopsError, match=r"roc_auc is 0\.98 by model\.onnx and 1\.0 by the estimator"):
         served_scores = expected.copy()
         served_scores[0, 1] = 0.9
