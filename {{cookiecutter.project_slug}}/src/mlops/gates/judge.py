@@ -13,9 +13,10 @@ from mlops.contract.errors import MlopsError
 from mlops.contract.model import Contract
 from mlops.contract.task import Task, load_task
 from mlops.data import table
+from mlops.delivery.champion import Champion
 from mlops.environment import serving_python
 from mlops.gates.bar import Gates
-from mlops.gates.rows import Incumbent, raw_for, unseen
+from mlops.gates.rows import Incumbent, incumbent, raw_for, unseen
 from mlops.gates.verdict import Comparison, compare
 from mlops.pipeline import bootstrap
 from mlops.pipeline.dataset import entities
@@ -70,13 +71,14 @@ class Rows:
 FIRST = Check("champion", "pass", "Nothing runs here yet: there is no champion, and the floor alone decides.")
 
 
-def judge(settings: Settings, bar: str, gates: Gates, rows: Rows, standing: Incumbent | None) -> Judgement:
+def judge(settings: Settings, bar: str, gates: Gates, rows: Rows, champion: Champion | None) -> Judgement:
     """Judge the project's bundle against the champion's under one bar.
 
     Raises:
         MlopsError: It cannot be judged: a metric is not defined, rows or columns are missing, a bundle does not run.
     """
     task = load_task(settings.bundle / "task.json")
+    standing = None if champion is None else incumbent(settings, champion)
     kept = rows.test if standing is None else comparable_rows(standing, task, rows.test)
     scores = serve(settings, table.to_json(kept, rows.agreed), len(kept))
     challenger = Judged(encode(kept[task.target], task.classes), scores, task.threshold)

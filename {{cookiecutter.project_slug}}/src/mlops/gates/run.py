@@ -21,7 +21,7 @@ from mlops.gates.bar import parse as parse_gates
 from mlops.gates.base import Base
 from mlops.gates.judge import Check, Judgement, Rows, as_json, judge
 from mlops.gates.leak import check_leaks
-from mlops.gates.rows import ENOUGH, Incumbent, incumbent, keys
+from mlops.gates.rows import ENOUGH, keys
 from mlops.pipeline import dataset, prepare
 from mlops.pipeline.params import Params
 from mlops.pipeline.params import load as load_params
@@ -67,9 +67,8 @@ def run(
     name = identity(settings.root)
     again = any(s.record is not None and s.record.identity == name for s in history(git, env, standing_at))
     decide = judge_again if again else judge
-    standing = None if champion is None else incumbent(settings, champion)
     bars = _bars(settings, base, own, params, rows)
-    found = [decide(settings, bar, gates, held_out, standing) for bar, gates, held_out in bars]
+    found = [decide(settings, bar, gates, held_out, champion) for bar, gates, held_out in bars]
     judgements = [replace(j, checks=tuple(returning(c) if again else c for c in (*common, *j.checks))) for j in found]
     report = _report(settings, env, name, base, champion, judgements)
     write_json(settings.root / REPORT, report)
@@ -108,10 +107,10 @@ def _base_rows(settings: Settings, contract: Contract, params: Params, ours: Row
     return replace(ours, test=kept)
 
 
-def judge_again(settings: Settings, bar: str, gates: Gates, rows: Rows, standing: Incumbent | None) -> Judgement:
+def judge_again(settings: Settings, bar: str, gates: Gates, rows: Rows, champion: Champion | None) -> Judgement:
     """Judge a model that stood here before; that it cannot be compared with its successor does not matter."""
     try:
-        return judge(settings, bar, gates, rows, standing)
+        return judge(settings, bar, gates, rows, champion)
     except MlopsError as error:
         alone = judge(settings, bar, gates, rows, None)
         unknown = Check("champion", "block", f"It cannot be compared: {error}")
