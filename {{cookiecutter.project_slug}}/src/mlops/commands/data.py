@@ -33,4 +33,4 @@ def following(*, initial: bool) -> None:
 def _tell(added: list[BatchFile]) -> None:
     for batch in added:
         say(f"data/raw/{batch.path.name}: added, tracked by DVC.")
-    say("Next: dvc repro, then git add -A and git commit.")
+    say("Next: dvc repro, then git add -A, git commit and dvc push.")

@@ -28,7 +28,7 @@ def trial(rows: int) -> None:
         f"skill {skill(gates.metric, score, floor):.1%}"
     )
     _beside_champion(settings, gates, found)
-    say("Nothing was written. A sample sees less than the whole: `dvc repro` trains on all rows.")
+    say("Nothing was written. `dvc repro` trains on all rows.")
 
 
 def _beside_champion(settings: Settings, gates: Gates, found: Trial) -> None:
@@ -40,4 +40,10 @@ def _beside_champion(settings: Settings, gates: Gates, found: Trial) -> None:
     kept = comparable_rows(standing, found.task, found.rows.test)
     judged = found.judged.rows(kept.index.to_numpy())
     compared = versus(settings, gates, standing, found.task, found.agreed, kept, judged)
-    say(f"champion  {released.record.id}: {not_worse(gates, compared, len(kept)).words}")
+    if len(found.rows.train) == found.of:
+        say(f"champion  {released.record.id}: {not_worse(gates, compared, len(kept)).words}")
+    else:
+        say(
+            f"champion  {released.record.id} has {gates.metric} {compared.champion:.4f} on the same rows, fitted on "
+            f"all of its own; `mlops try --rows {found.of}` compares like with like"
+        )

@@ -27,6 +27,8 @@ def main(root: Path) -> None:
 
 def record(root: Path, experiment: str, params: dict[str, Any], metrics: dict[str, float]) -> None:
     """Log one run; to the project's SQLite file unless MLFLOW_TRACKING_URI names another place."""
+    # Nobody was asked whether MLflow may report to its maker.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
 
     mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow.db'}")

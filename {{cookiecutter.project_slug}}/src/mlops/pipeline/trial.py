@@ -28,12 +28,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Trial:
-    """A model fitted on a sample: the sampled rows, its task, and its ONNX scores on the sampled test rows."""
+    """A model fitted on a sample: the sampled rows, its task, and its ONNX scores on the sampled test rows.
+
+    `of` is the number of all training rows.
+    """
 
     agreed: Contract
     rows: Prepared
     task: Task
     judged: Judged
+    of: int
 
 
 def run(settings: Settings, rows: int, say: Say) -> Trial:
@@ -54,7 +58,7 @@ def run(settings: Settings, rows: int, say: Say) -> Trial:
     fitted = fit(settings, data.contract, params, sample.train, pd.concat([whole.train[name], whole.test[name]]))
     say(f"fit       {fitted.name} on {len(sample.train)} of {len(whole.train)} training rows")
     task, judged = _scored(settings, data.contract, params, fitted, sample, say)
-    return Trial(data.contract, sample, task, judged)
+    return Trial(data.contract, sample, task, judged, len(whole.train))
 
 
 def _sample(frame: pd.DataFrame, rows: int) -> pd.DataFrame:

@@ -35,15 +35,15 @@ class State:
 def documented(state: State) -> FastAPI:
     """Make the FastAPI application for everything but `/predict`, which its documents name."""
     app = FastAPI(title="mlops")
-    app.add_api_route("/livez", _livez, summary="Whether the process runs")
+    app.add_api_route("/livez", _livez, operation_id="livez", summary="Whether the process runs")
 
-    @app.get("/readyz", summary="Whether the model is verified and requests are welcome")
+    @app.get("/readyz", operation_id="readyz", summary="Whether the model is verified and requests are welcome")
     async def readyz() -> JSONResponse:
         if state.predictor is None or state.draining:
             return JSONResponse({"detail": "draining" if state.draining else "loading"}, 503, WAIT)
         return JSONResponse({"status": "ready"})
 
-    @app.get("/version", summary="Which release this is")
+    @app.get("/version", operation_id="version", summary="Which release this is")
     async def version() -> JSONResponse:
         if state.predictor is None:
             return JSONResponse({"detail": "loading"}, 503, WAIT)

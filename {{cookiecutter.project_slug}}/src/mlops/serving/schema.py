@@ -35,6 +35,7 @@ def request_schema(contract: Contract) -> Schema:
     """Describe the body of a request by the roles of the contract's columns."""
     row = {
         "type": "object",
+        "additionalProperties": False,
         "properties": {column.name: column_schema(contract, column) for column in contract.requested},
         "required": [column.name for column in contract.requested if column.required_in_request],
     }
