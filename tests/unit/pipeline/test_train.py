@@ -20,6 +20,7 @@ from mlops.pipeline.labels import classes, encode
 from mlops.pipeline.measures import Judged
 from mlops.pipeline.params import load, parse
 from mlops.pipeline.prepare import Prepared
+from mlops.pipeline.train import spread
 from mlops.serving.scorer import Scorer
 from mlops.settings import Settings
 
@@ -193,6 +194,20 @@ def test_a_metric_that_the_graph_does_not_keep_is_found() -> None:
         served_scores = expected.copy()
         served_scores[0, 1] = 0.9
         parity.check_metric("roc_auc", truth, expected, served_scores, 0.5)
+
+
+def test_parity_looks_at_rows_from_the_whole_of_a_sorted_table() -> None:
+    rows = pd.DataFrame({"y": [0] * 30_000 + [1] * 3_000})
+    looked_at = spread(rows, 5000)
+    assert len(looked_at) == 5000
+    assert looked_at["y"].mean() == pytest.approx(1 / 11, abs=0.001)
+    assert len(spread(rows.head(7), 5000)) == 7
+
+
+def test_a_metric_that_these_rows_do_not_define_is_left_to_evaluate() -> None:
+    one_class = np.zeros(50, int)
+    scores = np.full((50, 2), 0.5)
+    parity.check_metric("roc_auc", one_class, scores, scores, 0.5)
 
 
 def test_a_row_without_a_group_is_an_entity_of_its_own(agreed: Contract) -> None:

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError, Refused
 from mlops.contract.model import Contract
@@ -44,21 +46,21 @@ def check(file: Path) -> None:
     """Print what in a file breaks the contract; exit 1 if anything of severity `error` does."""
     settings = find()
     agreed = contract(settings)
-    require_kept(settings, agreed, file)
+    require_kept(settings, agreed, table.read_raw(file), file.name)
     say(f"{file.name} keeps contract.yaml {agreed.version}.")
 
 
-def require_kept(settings: Settings, agreed: Contract, file: Path) -> None:
-    """Print what in a file breaks the contract.
+def require_kept(settings: Settings, agreed: Contract, frame: pd.DataFrame, file: str) -> None:
+    """Print what in a table breaks the contract.
 
     Raises:
         Refused: Something of severity `error` does.
     """
     # A contract may be there before its parameters.
     delay = load_params(settings.root).label_delay if (settings.root / "params.yaml").is_file() else "0d"
-    violations: list[Violation] = checks.check(settled(table.read_raw(file), agreed, delay), agreed, file.name)
+    violations: list[Violation] = checks.check(settled(frame, agreed, delay), agreed, file)
     for violation in violations:
         print(f"{violation.severity}: {violation}", file=sys.stderr)
     errors = sum(violation.severity == "error" for violation in violations)
     if errors:
-        raise Refused(f"{file.name} breaks contract.yaml in {errors} place{'s' * (errors != 1)}, listed above.")
+        raise Refused(f"{file} breaks contract.yaml in {errors} place{'s' * (errors != 1)}, listed above.")

@@ -15,9 +15,9 @@ from mlops.settings import find
 def add(file: Path, name: str | None, *, unchecked: bool) -> None:
     """Check a table by the contract, copy it to data/raw and track it with DVC."""
     settings = find()
-    table.read_raw(file)
+    frame = table.read_raw(file)
     if not unchecked:
-        require_kept(settings, contract(settings), file)
+        require_kept(settings, contract(settings), frame, file.name)
     _tell([batches.add(settings.root, file, name)])
 
 

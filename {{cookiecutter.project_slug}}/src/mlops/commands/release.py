@@ -15,7 +15,7 @@ from mlops.delivery.dvc import Dvc
 from mlops.delivery.image import identity
 from mlops.delivery.layout import environments, require_environment
 from mlops.delivery.remote import storage
-from mlops.delivery.trunk import trunk
+from mlops.delivery.trunk import Trunk, trunk
 from mlops.gates import report as reports
 from mlops.gates import run as gates
 from mlops.settings import Settings, find
@@ -45,7 +45,7 @@ def release(env: str, *, force: bool) -> None:
     if verdict.kind == "nothing":
         say(verdict.words)
         return
-    champion = _judge(settings, found.commit, line.known(), env, name)
+    champion = _judge(settings, line, found.commit, env, name)
     image, built = builder.local_image(settings)
     if image.identity != name:
         raise MlopsError("A file of the image changed while it was judged. Let other commands end, then run again.")
@@ -62,7 +62,7 @@ def _note(settings: Settings) -> None:
         say(f"note      {note}")
 
 
-def _judge(settings: Settings, commit: str, tip: str, env: str, name: str) -> str | None:
+def _judge(settings: Settings, line: Trunk, commit: str, env: str, name: str) -> str | None:
     """Demand a passing verdict on this very model against what stands; judge now if there is none.
 
     The bar is that of the commit, which is on main already; the champion is what stands at main's tip.
@@ -70,7 +70,7 @@ def _judge(settings: Settings, commit: str, tip: str, env: str, name: str) -> st
     Returns:
         The id of the champion, None before the first release.
     """
-    report = _known(settings, {commit, tip}, tip, env, name) or gates.run(settings, commit, env, tip)
+    report = _known(settings, line, commit, env, name) or gates.run(settings, commit, env, line.known())
     say(f"gate      {reports.verdict(report)}")
     if not report["passed"]:
         say(reports.text(report))
@@ -78,15 +78,16 @@ def _judge(settings: Settings, commit: str, tip: str, env: str, name: str) -> st
     return None if report["champion"] is None else str(report["champion"]["id"])
 
 
-def _known(settings: Settings, bases: set[str], tip: str, env: str, name: str) -> dict[str, Any] | None:
+def _known(settings: Settings, line: Trunk, commit: str, env: str, name: str) -> dict[str, Any] | None:
     try:
         report = gates.last(settings.root)
     except MlopsError:
         return None
-    standing = histories.current(histories.history(trunk(settings).git, env, tip))
+    tip = line.known()
+    standing = histories.current(histories.history(line.git, env, tip))
     champion = (report["champion"] or {}).get("id")
     same = (report["env"], report["identity"], champion) == (env, name, standing.id if standing else None)
-    return report if same and report["base"] in bases else None
+    return report if same and report["base"] in (commit, tip) else None
 
 
 def rollback(env: str, to: str | None) -> None:

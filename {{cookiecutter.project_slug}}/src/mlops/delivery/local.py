@@ -40,7 +40,8 @@ def up(
     Raises:
         MlopsError: No such environment, it is up already, or the port is taken.
     """
-    require_environment(trunk(settings).git, trunk(settings).tip(), env)
+    main = trunk(settings)
+    require_environment(main.git, main.tip(), env)
     (detached if detach else follow)(settings, env, port, poll, say)
 
 
