@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,9 +133,24 @@ def _checkout(git: Git, branch: str) -> Git | None:
 
 
 def _merge(checkout: Git, new: str) -> bool:
-    done = checkout.attempt("-c", "core.hooksPath=/dev/null", "merge", "--quiet", "--ff-only", "--no-verify", new)
-    if not done.returncode:
-        return True
-    if any(word in done.stderr for word in (b".lock'", b"cannot lock ref")) or not checkout.is_ancestor("HEAD", new):
-        return False
+    with _one_at_a_time(checkout):
+        done = checkout.attempt("-c", "core.hooksPath=/dev/null", "merge", "--quiet", "--ff-only", "--no-verify", new)
+        if not done.returncode:
+            return True
+        locked = any(word in done.stderr for word in (b".lock'", b"cannot lock ref"))
+        if locked or not checkout.is_ancestor("HEAD", new):
+            return False
     raise MlopsError(f"Files of yours in {str(checkout.root)!r} are in the way of commit {new[:10]}: {complaint(done)}")
+
+
+@contextmanager
+def _one_at_a_time(checkout: Git) -> Iterator[None]:
+    """Keep merges of this project into one working tree apart.
+
+    Git reads HEAD and the index before it takes their locks: of two merges the second would take the first's files,
+    not yet in the index, for a person's.
+    """
+    folder = checkout.root / checkout.text("rev-parse", "--git-dir")
+    with (folder / "mlops-merge.lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
