@@ -15,7 +15,7 @@ from mlops.delivery.candidate import source_commit
 from mlops.delivery.git import Git
 from mlops.gates.bar import Gates
 from mlops.gates.bar import parse as parse_gates
-from mlops.gates.judge import Check
+from mlops.gates.match import Check
 from mlops.pipeline.params import Params
 from mlops.pipeline.params import parse as parse_params
 from mlops.pipeline.texts import decode

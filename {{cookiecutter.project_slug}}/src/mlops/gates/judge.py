@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from mlops.data import table
 from mlops.delivery.champion import Champion
 from mlops.environment import serving_python
 from mlops.gates.bar import Gates
+from mlops.gates.match import Check, Outcome
 from mlops.gates.rows import Incumbent, incumbent, raw_for, unseen
 from mlops.gates.verdict import Comparison, compare
 from mlops.pipeline import bootstrap
@@ -25,17 +26,6 @@ from mlops.pipeline.labels import encode
 from mlops.pipeline.measures import Floats, Judged, measure
 from mlops.pipeline.served import serve
 from mlops.settings import Settings
-
-Outcome = Literal["pass", "warn", "block"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One gate's answer and why, in a sentence."""
-
-    gate: str
-    outcome: Outcome
-    words: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +79,9 @@ def judge(settings: Settings, bar: str, gates: Gates, rows: Rows, champion: Cham
     against = FIRST if found is None else not_worse(gates, found, len(kept))
     checks = (beats_dummy(gates, score, floor, gained), against)
     dropped = len(rows.test) - len(kept)
-    return Judgement(bar, gates.metric, len(kept), dropped, checks, score, floor, gained, found, gates.model_dump())
+    return Judgement(
+        bar, gates.metric, len(kept), dropped, checks, score, floor, gained, found, gates.model_dump(mode="json")
+    )
 
 
 def comparable_rows(standing: Incumbent, task: Task, test: pd.DataFrame) -> pd.DataFrame:

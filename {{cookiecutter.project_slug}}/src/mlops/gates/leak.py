@@ -11,7 +11,7 @@ from mlops.contract.task import Task
 from mlops.data.leaks import enough, gives_away
 from mlops.data.profile import Profile
 from mlops.data.target import Target
-from mlops.gates.judge import Check
+from mlops.gates.match import Check
 
 
 def check_leaks(agreed: Contract, task: Task, train: pd.DataFrame) -> Check:

@@ -19,8 +19,9 @@ from mlops.gates import base as bases
 from mlops.gates.bar import Gates
 from mlops.gates.bar import parse as parse_gates
 from mlops.gates.base import Base
-from mlops.gates.judge import Check, Judgement, Rows, as_json, judge
+from mlops.gates.judge import Judgement, Rows, as_json, judge
 from mlops.gates.leak import check_leaks
+from mlops.gates.match import Check
 from mlops.gates.rows import ENOUGH, keys
 from mlops.pipeline import dataset, prepare
 from mlops.pipeline.params import Params

@@ -1,0 +1,45 @@
+"""What every gate looks at: the same rows, scored by both models; and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlops.contract.model import Contract
+from mlops.contract.task import Task
+from mlops.pipeline.measures import Judged
+
+Outcome = Literal["pass", "warn", "block"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One gate's answer and why, in a sentence; `details` are plain values for the report."""
+
+    gate: str
+    outcome: Outcome
+    words: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Match:
+    """Champion and challenger on n rows, index 0 to n - 1, that neither was trained on.
+
+    `slices` and `protected` are columns of shape (n,) by the tags of the bar, typed by the contract that tags them;
+    `groups` names the entity of each row. Without a champion there is nothing to compare with.
+    """
+
+    task: Task
+    agreed: Contract
+    train: pd.DataFrame
+    rows: pd.DataFrame
+    challenger: Judged
+    champion: Judged | None = None
+    groups: NDArray[Any] | None = None
+    slices: Mapping[str, pd.Series] = field(default_factory=dict)
+    protected: Mapping[str, pd.Series] = field(default_factory=dict)
