@@ -15,7 +15,7 @@ from mlops.contract.task import Batch, Task
 from mlops.data import splitting
 from mlops.delivery.champion import Champion
 from mlops.gates import rows as gate_rows
-from mlops.gates.judge import aligned
+from mlops.gates.contest import aligned
 from mlops.gates.rows import incumbent, raw_for, trained_on, unseen
 from mlops.pipeline import dataset, prepare
 from mlops.pipeline.params import parse as parse_params

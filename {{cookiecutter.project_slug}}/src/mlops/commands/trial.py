@@ -5,9 +5,11 @@ from __future__ import annotations
 from mlops.commands.words import say
 from mlops.gates.bar import Gates
 from mlops.gates.bar import parse as parse_gates
-from mlops.gates.judge import comparable_rows, not_worse, versus
+from mlops.gates.contest import champion_scores, comparable_rows, difference
+from mlops.gates.judge import not_worse
 from mlops.gates.rows import incumbent
 from mlops.pipeline import trial as trials
+from mlops.pipeline.dataset import entities
 from mlops.pipeline.evaluate import dummy, skill
 from mlops.pipeline.measures import measure
 from mlops.pipeline.texts import read_own
@@ -39,7 +41,8 @@ def _beside_champion(settings: Settings, gates: Gates, found: Trial) -> None:
     standing = incumbent(settings, released)
     kept = comparable_rows(standing, found.task, found.rows.test)
     judged = found.judged.rows(kept.index.to_numpy())
-    compared = versus(settings, gates, standing, found.task, found.agreed, kept, judged)
+    theirs = champion_scores(settings, standing, found.task, kept, judged)
+    compared = difference(gates.metric, gates.margin, judged, theirs, entities(found.agreed, kept))
     if len(found.rows.train) == found.of:
         say(f"champion  {released.record.id}: {not_worse(gates, compared, len(kept)).words}")
     else:

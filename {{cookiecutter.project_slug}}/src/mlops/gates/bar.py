@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from datetime import date
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mlops.contract.errors import MlopsError
+from mlops.contract.near import did_you_mean
 from mlops.gates.expectation import Expectation
 from mlops.pipeline.measures import known
 
@@ -153,10 +153,7 @@ def _words(error: ValidationError) -> str:
     path = [str(part) for part in first["loc"] if part != "[key]"]
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
-        known_keys = _keys(path[:-1])
-        near = difflib.get_close_matches(path[-1], known_keys, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(known_keys)}."
-        return f"{key!r} is not a gate of this version. {hint}"
+        return f"{key!r} is not a gate of this version. {did_you_mean(path[-1], _keys(path[:-1]))}"
     if first["type"] == "missing":
         return f"{key!r} is missing. Add it, for example as in docs/reference/gates.md."
     return f"{key or 'the file'}: {first['msg'].removeprefix('Value error, ')} (not {first['input']!r})."

@@ -1,31 +1,32 @@
-"""Put champion and challenger side by side and say yes or no."""
+"""Ask every gate of one bar, and say yes or no."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from mlops import scoring
-from mlops.contract.errors import MlopsError
 from mlops.contract.model import Contract
-from mlops.contract.task import Task, load_task
-from mlops.data import table
-from mlops.delivery.champion import Champion
-from mlops.environment import serving_python
 from mlops.gates.bar import Gates
-from mlops.gates.match import Check, Outcome
-from mlops.gates.rows import Incumbent, incumbent, raw_for, unseen
-from mlops.gates.verdict import Comparison, compare
-from mlops.pipeline import bootstrap
-from mlops.pipeline.dataset import entities
+from mlops.gates.contest import Rows, difference
+from mlops.gates.match import Check, Match, Outcome, Question
+from mlops.gates.policy import ask, softened
+from mlops.gates.verdict import Comparison
 from mlops.pipeline.evaluate import dummy, skill
-from mlops.pipeline.labels import encode
-from mlops.pipeline.measures import Floats, Judged, measure
-from mlops.pipeline.served import serve
-from mlops.settings import Settings
+from mlops.pipeline.measures import measure
+
+FIRST = Check("champion", "pass", "Nothing runs here yet: there is no champion, and the floor alone decides.")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What is asked for, of which rows; `tagging` is the contract whose roles of columns count."""
+
+    name: str
+    gates: Gates
+    rows: Rows
+    tagging: Contract
 
 
 @dataclass(frozen=True)
@@ -49,91 +50,48 @@ class Judgement:
         return all(check.outcome != "block" for check in self.checks)
 
 
-@dataclass(frozen=True)
-class Rows:
-    """What is judged: typed training and test rows of the challenger."""
+def judge(bar: Bar, match: Match, common: Iterable[Check], further: Mapping[str, Question], today: date) -> Judgement:
+    """Judge a challenger under one bar.
 
-    agreed: Contract
-    train: pd.DataFrame
-    test: pd.DataFrame
-
-
-FIRST = Check("champion", "pass", "Nothing runs here yet: there is no champion, and the floor alone decides.")
-
-
-def judge(settings: Settings, bar: str, gates: Gates, rows: Rows, champion: Champion | None) -> Judgement:
-    """Judge the project's bundle against the champion's under one bar.
+    Args:
+        bar: what is asked for.
+        match: both models' scores on the same rows.
+        common: answers that do not depend on the bar.
+        further: the other gates, by name, each asked only if it is not off.
+        today: the day on which overrides must still hold.
 
     Raises:
-        MlopsError: It cannot be judged: a metric is not defined, rows or columns are missing, a bundle does not run.
+        MlopsError: A metric is not defined on these rows, or a gate could not be answered.
     """
-    task = load_task(settings.bundle / "task.json")
-    standing = None if champion is None else incumbent(settings, champion)
-    kept = rows.test if standing is None else comparable_rows(standing, task, rows.test)
-    scores = serve(settings, table.to_json(kept, rows.agreed), len(kept))
-    challenger = Judged(encode(kept[task.target], task.classes), scores, task.threshold)
+    gates, challenger = bar.gates, match.challenger
     score = measure(gates.metric, challenger)
-    floor = measure(gates.metric, dummy(task, rows.train, kept))
+    floor = measure(gates.metric, dummy(match.task, match.train, match.rows))
     gained = skill(gates.metric, score, floor)
-    found = None if standing is None else versus(settings, gates, standing, task, rows.agreed, kept, challenger)
-    against = FIRST if found is None else not_worse(gates, found, len(kept))
-    checks = (beats_dummy(gates, score, floor, gained), against)
-    dropped = len(rows.test) - len(kept)
-    return Judgement(
-        bar, gates.metric, len(kept), dropped, checks, score, floor, gained, found, gates.model_dump(mode="json")
+    found = _versus(gates, match)
+    asked: dict[str, Question] = {
+        "dummy": lambda: beats_dummy(gates, score, floor, gained),
+        "champion": lambda: against(gates, match, found),
+        **further,
+    }
+    checks = (
+        *(softened(gates, check, today) for check in common),
+        *(ask(gates, name, gate, today) for name, gate in asked.items()),
     )
+    rows, settings = len(match.rows), gates.model_dump(mode="json")
+    return Judgement(bar.name, gates.metric, rows, match.dropped, checks, score, floor, gained, found, settings)
 
 
-def comparable_rows(standing: Incumbent, task: Task, test: pd.DataFrame) -> pd.DataFrame:
-    """Keep the test rows that the champion was not trained on.
-
-    Raises:
-        MlopsError: The champion answers another question, or too few rows are left.
-    """
-    _require_comparable(standing.task, task)
-    return unseen(standing, test)
+def _versus(gates: Gates, match: Match) -> Comparison | None:
+    if match.champion is None:
+        return None
+    return difference(gates.metric, gates.margin, match.challenger, match.champion, match.groups)
 
 
-def versus(
-    settings: Settings,
-    gates: Gates,
-    standing: Incumbent,
-    task: Task,
-    agreed: Contract,
-    rows: pd.DataFrame,
-    challenger: Judged,
-) -> Comparison:
-    """Score the champion on the challenger's rows, in a process and environment of its own, and compare."""
-    champion = standing.champion
-    python = serving_python(champion.requirements, settings.cache / "envs")
-    scores = np.asarray(
-        scoring.score(champion.bundle, champion.source, python, raw_for(standing.data, rows), len(rows))
-    )
-    theirs = Judged(challenger.truth, aligned(scores, standing.task, task), standing.task.threshold)
-    resampled = bootstrap.differences(gates.metric, challenger, theirs, entities(agreed, rows))
-    return compare(measure(gates.metric, theirs), measure(gates.metric, challenger), resampled, gates.margin)
-
-
-def _require_comparable(theirs: Task, ours: Task) -> None:
-    if (theirs.task, theirs.target) != (ours.task, ours.target):
-        raise MlopsError(
-            f"the champion does {theirs.task} on {theirs.target!r}, this model {ours.task} on {ours.target!r}: they "
-            "cannot be compared. Start a new project for another target, or have an owner merge this."
-        )
-    if ours.task == "binary" and theirs.classes[-1:] != ours.classes[-1:]:
-        raise MlopsError(
-            f"params.yaml: positive is {ours.classes[-1]!r}, the champion's is {theirs.classes[-1]!r}: "
-            "they cannot be compared. Keep the champion's."
-        )
-
-
-def aligned(scores: Floats, theirs: Task, ours: Task) -> Floats:
-    """Put the champion's columns in the order of the challenger's classes; one that it does not know gets 0."""
-    if not ours.classes or theirs.classes == ours.classes:
-        return scores
-    known = {label: column for column, label in enumerate(theirs.classes)}
-    columns = [scores[:, known[c]] if c in known else np.zeros(len(scores)) for c in ours.classes]
-    return np.stack(columns, axis=1)
+def against(gates: Gates, match: Match, found: Comparison | None) -> Check:
+    """Say what the comparison with the champion came to, or why there is none."""
+    if match.problem:
+        return Check("champion", "block", f"It cannot be compared: {match.problem}")
+    return FIRST if found is None else not_worse(gates, found, len(match.rows))
 
 
 def beats_dummy(gates: Gates, score: float, floor: float, gained: float) -> Check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -31,7 +31,8 @@ class Match:
     """Champion and challenger on n rows, index 0 to n - 1, that neither was trained on.
 
     `slices` and `protected` are columns of shape (n,) by the tags of the bar, typed by the contract that tags them;
-    `groups` names the entity of each row. Without a champion there is nothing to compare with.
+    `groups` names the entity of each row. `dropped` counts the test rows that the champion had been trained on.
+    `champion` is None before the first release, and where it could not be compared: `problem` says why.
     """
 
     task: Task
@@ -43,3 +44,8 @@ class Match:
     groups: NDArray[Any] | None = None
     slices: Mapping[str, pd.Series] = field(default_factory=dict)
     protected: Mapping[str, pd.Series] = field(default_factory=dict)
+    dropped: int = 0
+    problem: str = ""
+
+
+Question = Callable[[], Check]

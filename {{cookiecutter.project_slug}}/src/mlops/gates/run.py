@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +18,30 @@ from mlops.delivery.git import Git
 from mlops.delivery.history import history
 from mlops.delivery.image import identity
 from mlops.gates import base as bases
-from mlops.gates.bar import Gates
+from mlops.gates import changes, panel, policy
 from mlops.gates.bar import parse as parse_gates
 from mlops.gates.base import Base
-from mlops.gates.judge import Judgement, Rows, as_json, judge
+from mlops.gates.contest import Rows, contest
+from mlops.gates.judge import Bar, Judgement, as_json, judge
 from mlops.gates.leak import check_leaks
-from mlops.gates.match import Check
-from mlops.gates.rows import ENOUGH, keys
+from mlops.gates.match import Check, Match
 from mlops.pipeline import dataset, prepare
-from mlops.pipeline.params import Params
 from mlops.pipeline.params import load as load_params
 from mlops.pipeline.stage import write_json
 from mlops.pipeline.texts import decode, read_own
 from mlops.settings import Settings
 
 REPORT = Path("reports") / "gate.json"
+# What a model is compared with; one that stood here before is not refused for it.
+RELATIVE = frozenset({"data", "champion", "anchor", "slices", "fairness", "calibration", "speed"})
 
 
 def run(
-    settings: Settings, base_rev: str | None = None, env: str = "staging", champion_rev: str | None = None
+    settings: Settings,
+    base_rev: str | None = None,
+    env: str = "staging",
+    champion_rev: str | None = None,
+    today: date | None = None,
 ) -> dict[str, Any]:
     """Judge the project's bundle and write the report.
 
@@ -43,35 +50,37 @@ def run(
         base_rev: the revision whose bar counts; default the main branch.
         env: the environment whose release is the champion.
         champion_rev: the revision at which it is; default the base.
+        today: the UTC day on which overrides must still hold; default now.
 
     Returns:
-        The report: `passed`, the champion's release, and a judgement for each bar.
+        The report: `passed`, the champion's release, a judgement for each bar, and what the pull request changes.
 
     Raises:
         MlopsError: It could not be judged.
     """
-    git = Git(settings.root)
+    git, day = Git(settings.root), today or datetime.now(UTC).date()
     base = bases.read(git, base_rev or bases.default_rev(git, settings.remote, settings.branch))
     bases.require_up_to_date(git, base.commit)
-    own = parse_gates(read_own(settings.root, "gates.yaml"))
     params, agreed = load_params(settings.root), dataset.contract(settings)
     bases.check_question(base, params, agreed.target.name)
     standing_at = git.rev_parse(champion_rev or base.commit)
     champion = champions.fetch(settings, git, standing_at, env)
-    rows = _rows(settings, agreed)
-    task = load_task(settings.bundle / "task.json")
-    read = {batch.name for batch in task.batches}
-    common = (
-        bases.check_batches(base.batches, _batches_here(settings.root), read),
-        check_leaks(agreed, task, rows.train),
-    )
-    name = identity(settings.root)
+    rows, name = _rows(settings, agreed), identity(settings.root)
     again = any(s.record is not None and s.record.identity == name for s in history(git, env, standing_at))
-    decide = judge_again if again else judge
-    bars = _bars(settings, base, own, params, rows)
-    found = [decide(settings, bar, gates, held_out, champion) for bar, gates, held_out in bars]
-    judgements = [replace(j, checks=tuple(returning(c) if again else c for c in (*common, *j.checks))) for j in found]
-    report = _report(settings, env, name, base, champion, judgements)
+    bars = panel.bars(settings, base, parse_gates(read_own(settings.root, "gates.yaml")), params, rows)
+    excused = again or policy.forgives(bars[0].gates, "champion", day)
+    common = _common(settings, base, agreed, rows)
+    # Bars share rows, and both models are scored once on them.
+    met = cache(lambda number: _contest(settings, bars[number].rows, champion, excused))
+    place = panel.Place(settings, git, env, standing_at, champion)
+    judgements = []
+    for bar in bars:
+        scored = met(next(n for n, other in enumerate(bars) if other.rows is bar.rows))
+        match = panel.seen_by(settings, bar, scored)
+        found = judge(bar, match, common, panel.questions(place, bar, match), day)
+        judgements.append(replace(found, checks=tuple(map(returning, found.checks))) if again else found)
+    report = _report(place, name, base, judgements, bars[0], day)
+    report["curves"] = panel.curves_of(met(0))
     write_json(settings.root / REPORT, report)
     return report
 
@@ -81,62 +90,61 @@ def _rows(settings: Settings, agreed: Contract) -> Rows:
     return Rows(agreed, prepared.train, prepared.test)
 
 
-def _bars(settings: Settings, base: Base, own: Gates, params: Params, rows: Rows) -> list[tuple[str, Gates, Rows]]:
-    """Pair each bar with its rows; where a pull request moves the bar, both are applied and the stricter decides."""
-    bars = [("gates.yaml of the base branch", base.gates or own, rows)]
-    if base.gates is None:
-        bars = [("gates.yaml of this branch, as the base has none yet", own, rows)]
-    elif base.gates != own:
-        bars.append(("gates.yaml as changed here", own, rows))
-    if base.params is not None and base.contract is not None and bases.rows_differ(base, params, rows.agreed):
-        held_out = _base_rows(settings, base.contract, base.params, rows)
-        bars += [(f"{name}, on the rows that the base branch holds out", gates, held_out) for name, gates, _ in bars]
-    return bars
+def _common(settings: Settings, base: Base, agreed: Contract, rows: Rows) -> tuple[Check, ...]:
+    task = load_task(settings.bundle / "task.json")
+    read = {batch.name for batch in task.batches}
+    data = bases.check_batches(base.batches, _batches_here(settings.root), read)
+    return data, check_leaks(agreed, task, rows.train, base.contract)
 
 
-def _base_rows(settings: Settings, contract: Contract, params: Params, ours: Rows) -> Rows:
-    """Hold out what the base's contract and settings hold out, less what this model was trained on."""
-    test = keys(prepare.divide(dataset.load(settings, contract), params).test)
-    mine = prepare.labelled(dataset.load(settings))
-    kept = mine[keys(mine).isin(test.difference(keys(ours.train)))].reset_index(drop=True)
-    if len(kept) < ENOUGH * len(test):
-        raise MlopsError(
-            f"params.yaml or contract.yaml: the changed split trains on {len(test) - len(kept)} of the {len(test)} "
-            "rows that the base branch holds out; too few are left to judge by. Keep the base's split, or have an "
-            "owner merge this."
-        )
-    return replace(ours, test=kept)
-
-
-def judge_again(settings: Settings, bar: str, gates: Gates, rows: Rows, champion: Champion | None) -> Judgement:
-    """Judge a model that stood here before; that it cannot be compared with its successor does not matter."""
+def _contest(settings: Settings, rows: Rows, champion: Champion | None, excused: bool) -> Match:
+    """Score both; where it is excused that they cannot be compared, the challenger alone."""
     try:
-        return judge(settings, bar, gates, rows, champion)
+        return contest(settings, rows, champion)
     except MlopsError as error:
-        alone = judge(settings, bar, gates, rows, None)
-        unknown = Check("champion", "block", f"It cannot be compared: {error}")
-        return replace(alone, checks=(*(c for c in alone.checks if c.gate != "champion"), unknown))
+        if not excused or champion is None:
+            raise
+        return replace(contest(settings, rows, None), problem=str(error))
 
 
 def returning(check: Check) -> Check:
     """Report, but do not let block, what a model that stood here before is compared with: a revert is not refused."""
-    if check.gate not in ("champion", "data") or check.outcome != "block":
+    if check.gate not in RELATIVE or check.outcome != "block":
         return check
     return replace(check, outcome="warn", words=f"{check.words} It stood here before, so this does not block.")
 
 
 def _report(
-    settings: Settings, env: str, name: str, base: Base, champion: Champion | None, judgements: list[Judgement]
+    place: panel.Place, name: str, base: Base, judgements: list[Judgement], bar: Bar, day: date
 ) -> dict[str, Any]:
+    settings, champion = place.settings, place.champion
     return {
         "passed": all(judgement.passed for judgement in judgements),
         "identity": name,
-        "env": env,
+        "env": place.env,
         "base": base.commit,
         "champion": None if champion is None else champion.record.model_dump(),
         "batches": [asdict(batch) for batch in load_task(settings.bundle / "task.json").batches],
         "judgements": [as_json(judgement) for judgement in judgements],
+        "changes": _changes(settings.root, place.git, base),
+        "trend": _trend(place, bar.gates.metric),
+        "overrides": policy.overrides(bar.gates, day),
     }
+
+
+def _changes(root: Path, git: Git, base: Base) -> dict[str, list[str]]:
+    files = {name: git.show(base.commit, f"{name}.yaml") for name in ("contract", "params", "gates")}
+    changed = {
+        name: changes.of_files(f"{name}.yaml", text, (root / f"{name}.yaml").read_bytes())
+        for name, text in files.items()
+    }
+    return {"data": changes.of_batches(base.batches, _batches_here(root)), **changed}
+
+
+def _trend(place: panel.Place, metric: str) -> list[dict[str, Any]]:
+    """List the deciding metric of what stood, oldest first; each on the rows held out at its time."""
+    records = [s.record for s in reversed(history(place.git, place.env, place.rev)) if s.record is not None]
+    return [{"id": r.id, "value": r.metrics[metric]} for r in records if metric in r.metrics]
 
 
 def _batches_here(root: Path) -> dict[str, str]:
