@@ -51,10 +51,8 @@ def test_ten_losses_of_four_fifths_of_a_margin_are_stopped() -> None:
     """Each model is 0.8 margins worse than the last; none is stopped by its predecessor, the third by the anchor."""
     truth, signal, noise = series()
     models = [scored(truth, signal, noise, MARGIN * 0.8 * step) for step in range(5)]
-    against_last = [
-        difference("roc_auc", MARGIN, new, old, None).answer for old, new in zip(models, models[1:], strict=False)
-    ]
-    assert "worse" not in against_last
+    steps = [difference("roc_auc", MARGIN, new, old, None) for old, new in pairwise(models)]
+    assert "worse" not in [step.answer for step in steps]
     won: dict[str, Gain] = {}
     for step in range(1, 5):
         top = best(f"r{step - 1}", won, "roc_auc")
