@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import brier_score_loss
 
 from mlops.contract.errors import MlopsError
 from mlops.pipeline import bootstrap
-from mlops.pipeline.measures import DEFAULT, Judged, best_possible, known, measure
+from mlops.pipeline.kernels import KERNELS, prepare_of
+from mlops.pipeline.measures import DEFAULT, ECE, Judged, best_possible, known, measure
 
 
 def binary(n: int = 300, ties: bool = False, seed: int = 0) -> Judged:
@@ -32,10 +34,14 @@ def amounts(n: int = 300) -> Judged:
 CASES = [
     *(
         (binary(), name)
-        for name in ("roc_auc", "f1", "accuracy", "balanced_accuracy", "neg_log_loss", "neg_brier_score")
+        for name in (
+            *("roc_auc", "average_precision", "f1", "precision", "recall", "accuracy", "balanced_accuracy"),
+            *("neg_log_loss", "neg_brier_score", "neg_expected_calibration_error"),
+        )
     ),
-    *((binary(ties=True), name) for name in ("roc_auc", "neg_log_loss")),
-    *((several(), name) for name in ("balanced_accuracy", "accuracy", "neg_log_loss", "neg_brier_score")),
+    *((binary(ties=True), name) for name in ("roc_auc", "average_precision", "neg_log_loss", ECE)),
+    *((several(), name) for name in ("balanced_accuracy", "accuracy", "f1_macro", "neg_log_loss")),
+    *((several(), name) for name in ("neg_brier_score", ECE)),
     *((amounts(), name) for name in ("r2", "neg_mean_absolute_error", "neg_mean_squared_error")),
     (amounts(), "neg_root_mean_squared_error"),
 ]
@@ -46,17 +52,72 @@ def test_many_samples_at_once_equal_scikit_learn_sample_by_sample(judged: Judged
     weights = next(bootstrap.samples(len(judged.truth), None, None))[:25]
     rows = [np.repeat(np.arange(len(judged.truth)), counts.astype(int)) for counts in weights]
     expected = [measure(name, judged.rows(index)) for index in rows]
-    np.testing.assert_allclose(bootstrap.KERNELS[name](judged, weights), expected, atol=1e-12)
+    kernel = KERNELS[name](judged)
+    np.testing.assert_allclose(kernel(weights), expected, atol=1e-12)
+    assert kernel(np.ones((1, len(judged.truth))))[0] == pytest.approx(measure(name, judged), abs=1e-12)
 
 
 def test_every_kernel_is_compared_with_scikit_learn() -> None:
-    assert {name for _, name in CASES} == set(bootstrap.KERNELS)
+    assert {name for _, name in CASES} == set(KERNELS)
+
+
+@pytest.mark.parametrize("rows", [binary(40_000), several(40_000)])
+def test_blocks_of_many_rows_are_put_together(rows: Judged) -> None:
+    weights = next(bootstrap.samples(40_000, rows.truth, None))[:3]
+    metric = "roc_auc" if rows.threshold else "balanced_accuracy"
+    expected = [measure(metric, rows.rows(np.repeat(np.arange(40_000), w.astype(int)))) for w in weights]
+    np.testing.assert_allclose(KERNELS[metric](rows)(weights), expected, atol=1e-12)
 
 
 def test_a_scorer_without_a_kernel_is_resampled_one_by_one() -> None:
     weights = next(bootstrap.samples(60, binary(60).truth, None))[:200]
-    found = bootstrap.kernel_of("average_precision")(binary(60), weights)
-    assert abs(found.mean() - measure("average_precision", binary(60))) < 0.1
+    found = prepare_of("matthews_corrcoef")(binary(60))(weights)
+    assert abs(found.mean() - measure("matthews_corrcoef", binary(60))) < 0.1
+    ranks = prepare_of("roc_auc")(several(60))(weights[:2])  # scikit-learn wants to know one against which
+    assert np.isnan(ranks).all()
+
+
+def test_the_brier_score_is_scikit_learns() -> None:
+    assert measure("neg_brier_score", binary()) == -brier_score_loss(binary().truth, binary().scores[:, 1])
+    assert measure("neg_brier_score", several()) == pytest.approx(-brier_score_loss(several().truth, several().scores))
+
+
+def test_one_class_has_a_brier_score_and_a_calibration_error() -> None:
+    alone = Judged(np.zeros(10, int), np.tile([0.7, 0.3], (10, 1)), 0.5)
+    assert measure("neg_brier_score", alone) == pytest.approx(-0.09)
+    assert measure(ECE, alone) == pytest.approx(-0.3)
+
+
+def test_the_expected_calibration_error_by_hand() -> None:
+    scores = np.array([0.0, 0.1, 0.15, 0.2, 1.0])
+    judged = Judged(np.array([0, 1, 0, 1, 1]), np.c_[1 - scores, scores], 0.5)
+    # Bins (-, 0.1]: one of two, 0.05 claimed; (0.1, 0.2]: one of two, 0.175 claimed; the last is right.
+    assert measure(ECE, judged) == pytest.approx(-(2 * 0.45 + 2 * 0.325) / 5)
+    sure = Judged(np.array([2, 0]), np.array([[0.1, 0.1, 0.8], [0.2, 0.5, 0.3]]))
+    assert measure(ECE, sure) == pytest.approx(-(0.2 + 0.5) / 2)
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "average_precision"])
+def test_a_sample_without_a_class_does_not_define_a_rank_metric(metric: str) -> None:
+    weights = np.ones((1, 300)) * (binary().truth == 0)
+    assert np.isnan(KERNELS[metric](binary())(weights)).all()
+    with pytest.raises(MlopsError, match="all of one class"):
+        measure(metric, binary().rows(binary().truth == 0))
+
+
+def test_joint_samples_are_those_of_each_alone() -> None:
+    one, other = binary(), binary(seed=1)
+    other = Judged(one.truth, other.scores, 0.4)
+    rows = np.arange(100)
+    specs = [bootstrap.Spec(prepare_of("roc_auc"), judged) for judged in (one, other)]
+    specs += [bootstrap.Spec(prepare_of("f1"), judged.rows(rows), rows) for judged in (one, other)]
+    found = bootstrap.joint(specs, 300, one.truth)
+    assert found.shape == (bootstrap.RESAMPLES, 4)
+    np.testing.assert_array_equal(found[:, 0] - found[:, 1], bootstrap.differences("roc_auc", one, other))
+    first = next(bootstrap.samples(300, one.truth, None))[0]
+    drawn = one.rows(np.repeat(np.arange(100), first[:100].astype(int)))
+    assert found[0, 2] == pytest.approx(measure("f1", drawn))
+    assert specs[2].point() == pytest.approx(measure("f1", one.rows(rows)))
 
 
 @pytest.mark.parametrize("task", DEFAULT)

@@ -1,8 +1,9 @@
-"""Any scikit-learn scorer on scores that are already there, once or on many bootstrap samples."""
+"""Any scikit-learn scorer, and expected calibration error, on scores that are already there."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from sklearn.metrics import get_scorer, get_scorer_names, log_loss
 from mlops.contract.errors import MlopsError
 
 Floats = NDArray[np.float64]
+ECE = "neg_expected_calibration_error"
+ECE_EDGES = np.arange(1, 10) / 10
 DEFAULT = {
     "binary": ("roc_auc", "average_precision", "f1", "accuracy", "neg_log_loss", "neg_brier_score"),
     "multiclass": ("balanced_accuracy", "accuracy", "f1_macro", "neg_log_loss"),
@@ -86,13 +89,14 @@ class _Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def known(name: str) -> str:
-    """Return the name of a scorer if scikit-learn has it.
+    """Return the name of a metric if it is a scikit-learn scorer or ours, `neg_expected_calibration_error`.
 
     Raises:
-        MlopsError: It has none of that name.
+        MlopsError: There is none of that name.
     """
-    if name not in get_scorer_names():
-        raise MlopsError(f"metric {name!r} is not a scikit-learn scorer. Name one of {', '.join(get_scorer_names())}.")
+    if name != ECE and name not in get_scorer_names():
+        names = ", ".join(sorted([*get_scorer_names(), ECE]))
+        raise MlopsError(f"metric {name!r} is not a scikit-learn scorer. Name one of {names}.")
     return name
 
 
@@ -115,11 +119,51 @@ def measure(name: str, judged: Judged) -> float:
 
 
 def _score(name: str, judged: Judged) -> float:
-    if name == "neg_log_loss" and not judged.is_regression:
-        # The scorer would guess the classes from the rows, which may lack one.
-        return -float(log_loss(judged.truth, judged.scores, labels=np.arange(judged.scores.shape[1])))
+    if not judged.is_regression and name in OURS:
+        return OURS[name](judged)
+    if name == "average_precision" and judged.scores.shape[1] == 2 and not (judged.truth == 1).any():
+        raise ValueError("no row is positive")  # scikit-learn says 0
     estimator = _Regressor(judged) if judged.is_regression else _Classifier(judged)
     return float(get_scorer(name)(estimator, np.arange(len(judged.truth))[:, None], judged.truth))
+
+
+def brier(judged: Judged) -> Floats:
+    """Return each row's squared distance of scores and truth (Brier 1950): of the positive alone, or of all classes."""
+    if judged.scores.shape[1] == 2:
+        return np.asarray((judged.scores[:, 1] - judged.truth) ** 2)
+    return np.asarray(((judged.scores - np.eye(judged.scores.shape[1])[judged.truth]) ** 2).sum(axis=1))
+
+
+def confidence(judged: Judged) -> tuple[NDArray[np.int64], Floats]:
+    """Put rows into ten bins of equal width by what the model claims, as expected calibration error does.
+
+    The claim is the score of the positive, against the outcome; of several classes the largest score, against being
+    right (Guo et al. 2017, On Calibration of Modern Neural Networks, section 2).
+
+    Returns:
+        Bin of each row from 0 to 9, lower edges excluded, and outcome minus claim, both of shape (n,).
+    """
+    if judged.scores.shape[1] == 2:
+        claim, outcome = judged.scores[:, 1], judged.truth == 1
+    else:
+        claim, outcome = judged.scores.max(axis=1), judged.scores.argmax(axis=1) == judged.truth
+    return np.searchsorted(ECE_EDGES, claim, side="left"), outcome - claim
+
+
+def calibration_error(judged: Judged) -> float:
+    """Return the expected calibration error, from 0 (as sure as right) to 1."""
+    bins, gap = confidence(judged)
+    return float(np.abs(np.bincount(bins, gap, minlength=10)).sum() / len(gap))
+
+
+# Scikit-learn's would guess the classes from the rows, which may lack one.
+OURS: dict[str, Callable[[Judged], float]] = {
+    "neg_log_loss": lambda judged: (
+        -float(log_loss(judged.truth, judged.scores, labels=np.arange(judged.scores.shape[1])))
+    ),
+    "neg_brier_score": lambda judged: -float(brier(judged).mean()),
+    ECE: lambda judged: -calibration_error(judged),
+}
 
 
 def _why(judged: Judged) -> str:
