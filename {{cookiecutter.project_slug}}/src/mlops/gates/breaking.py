@@ -106,7 +106,7 @@ def described(asked: Expectation) -> str:
     """Name an expectation by what it does: "distance *1.02 where region is north"."""
     done = f"{asked.column} {asked.change.text}" if asked.change is not None else ""
     where = " and ".join(f"{name} is {_condition(condition)}" for name, condition in asked.where.items())
-    return " ".join(part for part in (done, f"where {where}" if where else "") if part) or "every row"
+    return " ".join(part for part in (done, f"where {where}" if where else "") if part) or "on any row"
 
 
 def _condition(condition: Condition) -> str:
@@ -126,11 +126,12 @@ def verb(asked: Expectation) -> str:
         return f"{'lowers' if wanted.never == 'falls' else 'raises'} {whose}{beyond}"
     if wanted.same:
         return "changes the predicted label"
-    leads = "gives" if asked.change is not None else "has"
     if wanted.label is not None:
-        return f"{leads} another label than {value_text(wanted.label)}"
+        label = value_text(wanted.label)
+        return f"the label is not {label}" if asked.change is None else f"does not give the label {label}"
     bounds = [("below", wanted.at_least), ("above", wanted.at_most)]
-    return f"{leads} {whose} {' or '.join(f'{word} {end:g}' for word, end in bounds if end is not None)}"
+    where = " or ".join(f"{word} {end:g}" for word, end in bounds if end is not None)
+    return f"{whose} is {where}" if asked.change is None else f"leaves {whose} {where}"
 
 
 def _whose(asked: Expectation) -> str:

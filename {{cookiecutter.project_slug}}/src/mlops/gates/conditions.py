@@ -44,19 +44,16 @@ def _meets(match: Match, column: Column, condition: Condition, said: str) -> Mas
     values = match.rows[column.name]
     if condition.one_of:
         listed = [value_of(match.agreed, column, value, said) for value in condition.one_of if value is not None]
-        found = values.isin(listed).to_numpy(dtype=bool)
-        return found | values.isna().to_numpy() if None in condition.one_of else found
+        null = values.isna() if None in condition.one_of else False
+        return np.asarray(values.isin(listed) | null, dtype=bool)
     if column.kind not in (*NUMERIC, *TIMES):
         fail(said, f"column {column.name!r} is a {column.kind}, which has no min and max. List its values.")
     low, high = (
         None if end is None else value_of(match.agreed, column, end, said) for end in (condition.min, condition.max)
     )
-    found = values.notna()
-    if low is not None:
-        found &= (values >= low).fillna(False)
-    if high is not None:
-        found &= (values <= high).fillna(False)
-    return found.to_numpy(dtype=bool)
+    above = True if low is None else (values >= low).fillna(False)
+    below = True if high is None else (values <= high).fillna(False)
+    return np.asarray(values.notna() & above & below, dtype=bool)
 
 
 def value_of(agreed: Contract, column: Column, value: Scalar, said: str) -> Any:
