@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -46,6 +49,97 @@ def score(
         return scores
 
 
+@dataclass(frozen=True)
+class Stopwatch:
+    """A live process that scores rows on request and says how long it took."""
+
+    process: subprocess.Popen[str]
+    bundle: Path
+    errors: Path
+
+    def wait_until_ready(self) -> None:
+        """Wait until the bundle is loaded and has scored once.
+
+        Raises:
+            MlopsError: It cannot score these rows; with the process's reason.
+        """
+        if self._answer() != "ready":
+            self._fail()
+
+    def seconds(self, rows: int, repeats: int) -> float:
+        """Score some rows so many times, and give the shortest time.
+
+        Raises:
+            MlopsError: The process has ended; with its reason.
+        """
+        assert self.process.stdin is not None
+        try:
+            print(rows, repeats, file=self.process.stdin, flush=True)
+            return float(self._answer())
+        except (OSError, ValueError):
+            self._fail()
+
+    @property
+    def running(self) -> bool:
+        """Whether it still answers."""
+        return self.process.poll() is None
+
+    def _answer(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def _fail(self) -> NoReturn:
+        self.process.kill()
+        raise MlopsError(f"timing {self.bundle}: {_reason(self.errors.read_text('utf-8'), self.process.wait())}")
+
+
+@contextmanager
+def stopwatch(
+    bundle: Path, source: Path, python: Path, raw: Mapping[str, Sequence[Any]], n: int, limit: float = 60.0
+) -> Iterator[Stopwatch]:
+    """Start a process that times the scoring of n rows; it is stopped at the end, and after `limit` seconds.
+
+    Args:
+        bundle: The folder that `train` wrote.
+        source: The folder that holds the `mlops` package which belongs to the bundle.
+        python: The interpreter of an environment with requirements/serve.txt alone.
+        raw: Contract columns as lists of n JSON values.
+        n: Number of rows.
+        limit: Seconds after which the process is stopped in any case.
+
+    Raises:
+        MlopsError: The process cannot be started.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlops-timing-") as folder:
+        rows, errors = Path(folder, "rows.json"), Path(folder, "errors")
+        rows.write_text(_document(raw, n), encoding="utf-8")
+        command = [python, "-m", "mlops.serving.score", "--bundle", bundle.resolve(), "--rows", rows, "--timing"]
+        with errors.open("wb") as stderr, _process(list(map(str, command)), environment(source), folder, stderr) as it:
+            watchdog = threading.Timer(limit, it.kill)
+            watchdog.daemon = True
+            watchdog.start()
+            try:
+                yield Stopwatch(it, bundle, errors)
+            finally:
+                watchdog.cancel()
+
+
+@contextmanager
+def _process(command: list[str], env: dict[str, str], folder: str, stderr: Any) -> Iterator[subprocess.Popen[str]]:
+    pipe = subprocess.PIPE
+    try:
+        process = subprocess.Popen(
+            command, env=env, cwd=folder, stdin=pipe, stdout=pipe, stderr=stderr, text=True, encoding="utf-8"
+        )
+    except OSError as error:
+        raise MlopsError(f"{command[0]} cannot be started: {error.strerror}.") from error
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def environment(source: Path) -> dict[str, str]:
     """Give the variables of a process that sees `source` and its interpreter's packages only."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
@@ -68,5 +162,9 @@ def _document(raw: Mapping[str, Sequence[Any]], n: int) -> str:
 def _run(command: list[str], env: dict[str, str], folder: Path) -> None:
     done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False)
     if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or [f"the process ended with {done.returncode} and said nothing"]
-        raise MlopsError(f"scoring with {command[4]}: {lines[-1]}")
+        raise MlopsError(f"scoring with {command[4]}: {_reason(done.stderr, done.returncode)}")
+
+
+def _reason(stderr: str, code: int) -> str:
+    lines = stderr.strip().splitlines() or [f"the process ended with {code} and said nothing"]
+    return lines[-1]

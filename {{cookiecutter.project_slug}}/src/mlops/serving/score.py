@@ -1,10 +1,15 @@
-"""Score a file of rows in a process of its own: `python -m mlops.serving.score --bundle B --rows R --out S`."""
+"""Score a file of rows in a process of its own: `python -m mlops.serving.score --bundle B --rows R --out S`.
+
+With `--timing` instead of `--out` it stays, and says on request how long scoring takes.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -28,13 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mlops.serving.score", description="Score rows with a bundle.")
     parser.add_argument("--bundle", type=Path, required=True, help="folder that train wrote")
     parser.add_argument("--rows", type=Path, required=True, help='JSON: {"n": N, "columns": {name: [value, ...]}}')
-    parser.add_argument("--out", type=Path, required=True, help="NumPy file to write: (n, k) or, for regression, (n,)")
+    to = parser.add_mutually_exclusive_group(required=True)
+    to.add_argument("--out", type=Path, help="NumPy file to write: (n, k) or, for regression, (n,)")
+    to.add_argument("--timing", action="store_true", help='answer lines "ROWS REPEATS" with the least seconds')
     parser.add_argument("--one-by-one", action="store_true", help="score each row as a request of its own")
     options = parser.parse_args(arguments)
     how = one_by_one if options.one_by_one else score
     try:
         n, raw = _read(options.rows)
-        np.save(options.out, how(Scorer.load(options.bundle), raw, n))
+        scorer = Scorer.load(options.bundle)
+        if options.timing:
+            answer_times(scorer, raw, n)
+        else:
+            np.save(options.out, how(scorer, raw, n))
     except MlopsError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return error.exit_code
@@ -62,6 +73,32 @@ def one_by_one(scorer: Scorer, raw: dict[str, Any], n: int) -> np.ndarray:
     """Score n rows, each without the others."""
     rows = ({name: values[row : row + 1] for name, values in raw.items()} for row in range(n))
     return np.concatenate([score(scorer, row, 1) for row in rows])
+
+
+def answer_times(scorer: Scorer, raw: dict[str, Any], n: int) -> None:
+    """Say "ready", then answer each line "ROWS REPEATS" of stdin with seconds, until stdin ends.
+
+    Each line takes the rows that follow those of the line before, and scores them so many times; the answer is the
+    shortest time, which is the one that other work of the machine has disturbed least.
+    """
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", buffering=1) as answers:
+        os.dup2(2, 1)  # what features() prints is no answer
+        score(scorer, raw, n)
+        print("ready", file=answers)
+        start = 0
+        for line in sys.stdin:
+            rows, repeats = map(int, line.split())
+            taken = [(start + row) % n for row in range(rows)]
+            part = {name: [values[row] for row in taken] for name, values in raw.items()}
+            start += rows
+            print(min(_seconds(scorer, part, rows) for _ in range(repeats)), file=answers)
+
+
+def _seconds(scorer: Scorer, raw: dict[str, Any], n: int) -> float:
+    start = time.perf_counter()
+    score(scorer, raw, n)
+    return time.perf_counter() - start
 
 
 def _read(path: Path) -> tuple[int, dict[str, Any]]:
