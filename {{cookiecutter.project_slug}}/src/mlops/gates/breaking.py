@@ -34,7 +34,8 @@ def require_answerable(task: Task, asked: Expectation) -> None:
         fail(said, "a share of a probability can be read in two ways. Write `within` as a difference, like 0.05.")
     for label in (wanted.label, wanted.of):
         if label is not None and _number(task, label) is None:
-            fail(said, f"{label!r} is no class of the model. Classes are {listed}.")
+            quote = " Quote yes and no." if isinstance(label, bool) else ""
+            fail(said, f"{label!r} is no class of the model. Classes are {listed}.{quote}")
     if task.task == "multiclass" and (wanted.never or wanted.bounded) and wanted.of is None:
         fail(said, f"name whose probability is meant: `class`, one of {listed}.")
 

@@ -20,7 +20,7 @@ from mlops.scoring import Stopwatch, stopwatch
 MB = 1e6
 MOST_ROUNDS = 40
 FEWEST_ROUNDS = 5
-BUDGET = 0.8  # seconds for each size of request
+BUDGET = 0.4  # seconds for each size of request
 SURE = 0.9
 SESSIONS = 3
 
