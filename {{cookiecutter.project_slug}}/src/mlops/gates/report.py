@@ -1,27 +1,30 @@
-"""What the gate found, as text for a terminal or a log."""
+"""The report on a judgement, as text for a terminal."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from mlops.gates.reporting.escape import plain, short, visible
+from mlops.gates.reporting.groups import worst_first
+from mlops.gates.reporting.numbers import interval, number, signed
+from mlops.gates.reporting.parts import details
+from mlops.gates.reporting.verdicts import headline
+
 MARKS = {"pass": "pass ", "warn": "warn ", "block": "BLOCK"}
+WORST = 3
 
 
 def text(report: dict[str, Any]) -> str:
     """Render a gate report: the verdict first, then a table for each bar."""
     lines = [verdict(report), ""]
     for judgement in report["judgements"]:
-        lines += [*_table(report, judgement), ""]
-    return "\n".join(lines).rstrip() + "\n"
+        lines += [*_table(report, judgement), *_slices(judgement), *_fairness(judgement), ""]
+    return "\n".join(plain(line) for line in lines).rstrip() + "\n"
 
 
 def verdict(report: dict[str, Any]) -> str:
     """Say yes or no, and which gates decided."""
-    blocked = [c["gate"] for j in report["judgements"] for c in j["checks"] if c["outcome"] == "block"]
-    warned = [c["gate"] for j in report["judgements"] for c in j["checks"] if c["outcome"] == "warn"]
-    if blocked:
-        return f"NO: blocked by {', '.join(dict.fromkeys(blocked))}."
-    return "YES" + (f", with a warning: {', '.join(dict.fromkeys(warned))}." if warned else ": every gate passes.")
+    return headline(report)
 
 
 def _table(report: dict[str, Any], judgement: dict[str, Any]) -> list[str]:
@@ -38,6 +41,41 @@ def _table(report: dict[str, Any], judgement: dict[str, Any]) -> list[str]:
             f"  {judgement['metric']:<24} {comparison['champion']:>10.4f} {comparison['challenger']:>10.4f} "
             f"{comparison['difference']:>+10.4f}  {comparison['low']:+.4f} to {comparison['high']:+.4f}",
         ]
-    return lines + [
-        f"  {MARKS[check['outcome']]}  {check['gate']:<13} {check['words']}" for check in judgement["checks"]
+    return lines + [f"  {_mark(check)}  {check['gate']:<13} {check['words']}" for check in judgement["checks"]]
+
+
+def _mark(check: dict[str, Any]) -> str:
+    return "off  " if (check.get("details") or {}).get("off") else MARKS.get(check["outcome"], check["outcome"])
+
+
+def _slices(judgement: dict[str, Any]) -> list[str]:
+    """Name the few groups that fare worst, where there was something to compare."""
+    found, _ = details(judgement, "slices")
+    groups = [g for g in worst_first(found.get("groups") or []) if g.get("difference") is not None][:WORST]
+    lines = [
+        f"    {_name(g['column'], g['group']):<30} {signed(g['difference']):>8}  {_interval(g['low'], g['high'])}  "
+        f"{g['rows']} rows: {g['answer']}"
+        for g in groups
     ]
+    return ["  Slices, the worst first:", *lines] if lines else []
+
+
+def _fairness(judgement: dict[str, Any]) -> list[str]:
+    """Name each gap that is not fine."""
+    found, _ = details(judgement, "fairness")
+    pairs = [(c["column"], m) for c in found.get("columns") or [] for m in c.get("measures") or []]
+    lines = [
+        f"    {_name(column, m['measure']):<30} {number(m.get('challenger'), '.3f'):>8}  "
+        f"{_interval(m.get('low'), m.get('high'))}  {m['answer']}"
+        for column, m in pairs
+        if m.get("answer") in ("worse", "cannot tell")
+    ]
+    return ["  Gaps between protected groups:", *lines[:WORST]] if lines else []
+
+
+def _name(column: object, group: object) -> str:
+    return short(f"{visible(column)}: {visible(group)}", 30)
+
+
+def _interval(low: Any, high: Any) -> str:
+    return f"{interval(low, high):>18}"

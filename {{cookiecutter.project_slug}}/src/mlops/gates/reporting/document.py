@@ -1,0 +1,53 @@
+"""From `reports/gate.json` to a document."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from mlops.gates.reporting import further, groups, verdicts
+from mlops.gates.reporting.blocks import Document, Section
+from mlops.gates.reporting.parts import Json
+
+
+def document(report: Json, metrics: Json | None = None, notebook: str = "") -> Document:
+    """Arrange a report, what matters most first.
+
+    Args:
+        report: the content of reports/gate.json.
+        metrics: the content of reports/metrics.json, where it is there: it has the linear baseline.
+        notebook: the address of MLflow; linked if it is http or https.
+    """
+    several = len(report["judgements"]) > 1
+    judged = [{"linear": _linear(j, metrics or {}), **j, "several": several} for j in report["judgements"]]
+    top: list[Section] = []
+    for judgement in judged:
+        top += [verdicts.metric(judgement), verdicts.gates(judgement)]
+    below: list[Section] = []
+    for part in (groups.slices, groups.fairness, further.behaviour, further.calibration, further.cost):
+        below += [section for judgement in judged for section in part(judgement)]
+    return Document(
+        env=str(report["env"]),
+        outcome=outcome(report),
+        headline=verdicts.headline(report),
+        lead=(*verdicts.reasons(report), verdicts.standing(report)),
+        sections=(
+            *top,
+            *verdicts.exceptions(report),
+            *further.trend(report),
+            *below,
+            *further.changes(report),
+            *further.notebook(notebook),
+        ),
+    )
+
+
+def _linear(judgement: Json, metrics: Json) -> Any:
+    return metrics.get("linear") if metrics.get("metric") == judgement["metric"] else None
+
+
+def outcome(report: Json) -> Literal["pass", "warn", "block"]:
+    """Say what the headline says in one word."""
+    words = verdicts.headline(report)
+    if words.startswith("NO"):
+        return "block"
+    return "warn" if "warning" in words else "pass"
