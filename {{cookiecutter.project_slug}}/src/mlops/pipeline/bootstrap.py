@@ -20,6 +20,7 @@ from mlops.pipeline.ranking import Kernel, Prepare
 
 RESAMPLES = 2000
 CHUNK_CELLS = 400_000
+ENOUGH = 0.95  # of the samples must define a metric
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def _together(specs: Sequence[Spec], kernels: Sequence[Kernel], weights: Floats)
     rows, part = None, weights
     for number, (spec, kernel) in enumerate(zip(specs, kernels, strict=True)):
         if spec.rows is not rows:
-            rows, part = spec.rows, weights if spec.rows is None else weights[:, spec.rows]
+            rows, part = spec.rows, weights if spec.rows is None else weights.take(spec.rows, axis=1)
         found[:, number] = kernel(part)
     return found
 
@@ -100,7 +101,7 @@ def strata_of(judged: Judged) -> NDArray[Any] | None:
 
 def _finite(name: str, drawn: Floats) -> Floats:
     kept = drawn[np.isfinite(drawn)]
-    if len(kept) < 0.95 * len(drawn):
+    if len(kept) < ENOUGH * len(drawn):
         raise MlopsError(
             f"metric {name!r} is undefined in {len(drawn) - len(kept)} of {len(drawn)} bootstrap samples: "
             "too few test rows of a class. Hold out more rows."

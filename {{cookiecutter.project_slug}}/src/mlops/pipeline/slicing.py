@@ -73,7 +73,9 @@ def _ranges(
     exact = np.unique(np.sort(values)[np.arange(1, bins) * len(values) // bins])
     exact = exact[exact > distinct[0]] if exact[-1] > distinct[0] else distinct[1:2]
     fair = _counts(values, exact)
-    edges = next((e for e in rounded(exact) if len(e) == len(exact) and (_counts(values, e) * 2 >= fair).all()), exact)
+    edges = next(
+        (e for e in rounded(exact) if len(e) == len(exact) and (_counts(values, e) * 4 >= fair * 3).all()), exact
+    )
     texts = [name(edge) for edge in edges]
     inner = [f"{low} to under {high}" for low, high in pairwise(texts)]
     names = np.array([f"under {texts[0]}", *inner, f"{texts[-1]} or more"], dtype=object)
