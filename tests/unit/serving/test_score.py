@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from unit.serving.processes import SOURCE, serving
 
 from mlops.contract.errors import MlopsError
 from mlops.environment import serving_python
-from mlops.scoring import score
+from mlops.scoring import score, stopwatch
 from mlops.serving.score import main
 
 ENVS = "MLOPS_ENVS"
@@ -87,3 +88,37 @@ def test_a_bad_restricted_value_is_not_repeated(
 ) -> None:
     assert run(bundle, tmp_path, {"n": 1, "columns": raw(ROW | {"iban": 8675309})}) == 2
     assert "8675309" not in capsys.readouterr().err
+
+
+def test_a_stopwatch_times_what_is_asked_and_is_gone_afterwards(bundle: Path) -> None:
+    with stopwatch(bundle, SOURCE, Path(sys.executable), raw(ROW, ROW, ROW), 3) as watch:
+        watch.wait_until_ready()
+        assert 0 < watch.seconds(1, 5) < watch.seconds(2000, 1)
+    assert not watch.running
+
+
+def test_a_stopwatch_says_why_it_cannot_start(bundle: Path) -> None:
+    with (
+        stopwatch(bundle, SOURCE, Path(sys.executable), raw(ROW | {"stops": "three"}), 1) as watch,
+        pytest.raises(MlopsError, match="1 bad value: 'three' in row 0"),
+    ):
+        watch.wait_until_ready()
+    assert not watch.running
+
+
+def test_a_stopwatch_that_hangs_is_stopped(bundle: Path, tmp_path: Path) -> None:
+    package = tmp_path / "mlops" / "serving"
+    package.mkdir(parents=True)
+    (package / "score.py").write_text("input()\ninput()\n")
+    with (
+        stopwatch(bundle, tmp_path, Path(sys.executable), raw(ROW), 1, limit=0.2) as watch,
+        pytest.raises(MlopsError, match="it took too long"),
+    ):
+        watch.wait_until_ready()
+    assert not watch.running
+
+
+def test_timing_and_scores_are_not_asked_for_at_once(bundle: Path, tmp_path: Path) -> None:
+    for flags in ([], ["--timing", "--out", str(tmp_path / "out.npy")]):
+        with pytest.raises(SystemExit):
+            main(["--bundle", str(bundle), "--rows", "rows.json", *flags])

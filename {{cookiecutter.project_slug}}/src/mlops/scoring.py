@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -56,6 +56,7 @@ class Stopwatch:
     process: subprocess.Popen[str]
     bundle: Path
     errors: Path
+    late: threading.Event
 
     def wait_until_ready(self) -> None:
         """Wait until the bundle is loaded and has scored once.
@@ -90,7 +91,9 @@ class Stopwatch:
 
     def _fail(self) -> NoReturn:
         self.process.kill()
-        raise MlopsError(f"timing {self.bundle}: {_reason(self.errors.read_text('utf-8'), self.process.wait())}")
+        code, said = self.process.wait(), self.errors.read_text(encoding="utf-8", errors="replace")
+        reason = "it was stopped, as it took too long" if self.late.is_set() else _reason(said, code)
+        raise MlopsError(f"timing {self.bundle}: {reason}")
 
 
 @contextmanager
@@ -115,11 +118,12 @@ def stopwatch(
         rows.write_text(_document(raw, n), encoding="utf-8")
         command = [python, "-m", "mlops.serving.score", "--bundle", bundle.resolve(), "--rows", rows, "--timing"]
         with errors.open("wb") as stderr, _process(list(map(str, command)), environment(source), folder, stderr) as it:
-            watchdog = threading.Timer(limit, it.kill)
+            late = threading.Event()
+            watchdog = threading.Timer(limit, _stop, (it, late))
             watchdog.daemon = True
             watchdog.start()
             try:
-                yield Stopwatch(it, bundle, errors)
+                yield Stopwatch(it, bundle, errors, late)
             finally:
                 watchdog.cancel()
 
@@ -137,7 +141,15 @@ def _process(command: list[str], env: dict[str, str], folder: str, stderr: Any) 
         yield process
     finally:
         process.kill()
-        process.communicate()
+        for end in (process.stdin, process.stdout):
+            with suppress(OSError):  # what was not read any more
+                end.close()  # type: ignore[union-attr]  # both are pipes
+        process.wait()
+
+
+def _stop(process: subprocess.Popen[str], late: threading.Event) -> None:
+    late.set()
+    process.kill()
 
 
 def environment(source: Path) -> dict[str, str]:
