@@ -222,6 +222,13 @@ def test_a_scorer_that_fails_on_one_expectation_is_blamed_for_that_one() -> None
     assert [check["outcome"] for check in found.details["checks"]] == ["pass", "block", "block"]
 
 
+def test_a_restricted_value_is_not_shown() -> None:
+    swap = "{column: iban, change: swap, where: {iban: FR34}, prediction: {within: 0}}"
+    found = tried(lambda raw: 0.35 + 0.1 * (raw["iban"] == "DE12"), swap)
+    assert "for example from 0.35 to 0.45 at iban ••• -> •••." in found.words
+    assert "DE12" not in found.words + json.dumps(found.details)
+
+
 @pytest.mark.parametrize(
     "item",
     [
@@ -253,6 +260,8 @@ def test_multiclass_looks_at_a_class_or_at_the_largest_change() -> None:
     }
     found = {p: tried(classes, up.replace("PREDICTION", p), task="multiclass").outcome for p in asked}
     assert found == asked
+    words = tried(classes, up.replace("PREDICTION", "within: 0.049"), task="multiclass").words
+    assert " for class früh at stops " in words
 
 
 def test_a_regression_may_move_by_a_share_of_its_value() -> None:

@@ -125,8 +125,7 @@ def _example(
     old = table.to_json(match.rows.iloc[here], match.agreed)
     hidden = {name for name in old if match.agreed.column(name).restricted}
     shown: dict[str, Json] = {n: HIDDEN if n in hidden else v[0] for n, v in old.items() if n in inputs}
-    first, last = predicted(match.task, asked, before[[row]], after[[row]])
-    found: dict[str, Any] = {"column": asked.column, "prediction_before": first, "prediction_after": last}
+    found = {"column": asked.column} | predicted(match.task, asked, before[[row]], after[[row]])
     if asked.column is not None and variant.changed is not None:
         new = table.to_json(variant.changed.iloc[[row]], match.agreed)[asked.column][0]
         found |= {"before": shown.pop(asked.column), "after": HIDDEN if asked.column in hidden else new}
@@ -138,7 +137,10 @@ def _told(asked: Expectation, example: dict[str, Any]) -> str:
     first, last = ("no number" if end is None else value_text(end) for end in ends)
     if asked.column is not None:
         at = f"at {asked.column} {value_text(example['before'])} -> {value_text(example['after'])}"
-        return f"from {first} to {last} {at}" if asked.prediction.compares else f"{last} {at}"
+        which = (
+            f" for class {value_text(example['class'])}" if asked.prediction.of is None and "class" in example else ""
+        )
+        return f"from {first} to {last}{which} {at}" if asked.prediction.compares else f"{last} {at}"
     at = ", ".join(f"{name} {value_text(example['row'][name])}" for name in asked.where if name in example["row"])
     return f"{last} at {at}" if at else last
 

@@ -69,15 +69,21 @@ def excess(task: Task, asked: Expectation, before: Floats, after: Floats) -> Flo
     return beyond
 
 
-def predicted(task: Task, asked: Expectation, before: Floats, after: Floats) -> tuple[Any, Any]:
-    """Give the prediction of one row before and after as a reader wants it: a label or a number, None for no number."""
+def predicted(task: Task, asked: Expectation, before: Floats, after: Floats) -> dict[str, Any]:
+    """Give the prediction of one row as a reader wants it: a label, or a number; None where it is no number.
+
+    Returns:
+        `prediction_before`, `prediction_after`, and `class` where the probability of one class is shown.
+    """
     if asked.prediction.same or asked.prediction.label is not None:
-        return task.classes[_labels(task, before)[0]], task.classes[_labels(task, after)[0]]
+        ends = [task.classes[_labels(task, scores)[0]] for scores in (before, after)]
+        return {"prediction_before": ends[0], "prediction_after": ends[1]}
     first, last = _of(task, asked, before)[0], _of(task, asked, after)[0]
+    shown: dict[str, Any] = {} if asked.prediction.of is None else {"class": asked.prediction.of}
     if np.ndim(first):
         most = int(np.argmax(np.abs(last - first)))
-        first, last = first[most], last[most]
-    return _finite(first), _finite(last)
+        first, last, shown = first[most], last[most], {"class": task.classes[most]}
+    return {"prediction_before": _finite(first), "prediction_after": _finite(last)} | shown
 
 
 def _of(task: Task, asked: Expectation, scores: Floats) -> Floats:
