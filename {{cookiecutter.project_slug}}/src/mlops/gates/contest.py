@@ -25,6 +25,8 @@ from mlops.pipeline.measures import Floats, Judged, measure
 from mlops.pipeline.served import serve
 from mlops.settings import Settings
 
+SAMPLE = 100
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -48,8 +50,18 @@ def contest(settings: Settings, rows: Rows, champion: Champion | None) -> Match:
     scores = serve(settings, table.to_json(kept, rows.agreed), len(kept))
     challenger = Judged(encode(kept[task.target], task.classes), scores, task.threshold)
     theirs = None if standing is None else champion_scores(settings, standing, task, kept, challenger)
-    dropped = len(rows.test) - len(kept)
-    return Match(task, rows.agreed, rows.train, kept, challenger, theirs, dropped=dropped)
+    some = kept.iloc[np.linspace(0, len(kept) - 1, SAMPLE).astype(int)]
+    return Match(
+        task=task,
+        agreed=rows.agreed,
+        train=rows.train,
+        rows=kept,
+        challenger=challenger,
+        champion=theirs,
+        dropped=len(rows.test) - len(kept),
+        sample=table.to_json(some, rows.agreed),
+        champion_sample=None if standing is None else raw_for(standing.data, some),
+    )
 
 
 def comparable_rows(standing: Incumbent, task: Task, test: pd.DataFrame) -> pd.DataFrame:

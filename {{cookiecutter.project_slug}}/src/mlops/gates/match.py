@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mlops.contract.model import Contract
 from mlops.contract.task import Task
 from mlops.pipeline.measures import Judged
+from mlops.pipeline.served import Raw
 
 Outcome = Literal["pass", "warn", "block"]
 
@@ -32,7 +33,8 @@ class Match:
 
     `slices` and `protected` are columns of shape (n,) by the tags of the bar, typed by the contract that tags them;
     `groups` names the entity of each row. `dropped` counts the test rows that the champion had been trained on.
-    `champion` is None before the first release, and where it could not be compared: `problem` says why.
+    `champion` is None before the first release, and where it could not be compared: `problem` says why. The samples
+    are what a client would send of at most 100 rows, as either contract reads them.
     """
 
     task: Task
@@ -46,6 +48,8 @@ class Match:
     protected: Mapping[str, pd.Series] = field(default_factory=dict)
     dropped: int = 0
     problem: str = ""
+    sample: Raw = field(default_factory=dict)
+    champion_sample: Raw | None = None
 
 
 Question = Callable[[], Check]

@@ -12,17 +12,24 @@ from mlops.contract.errors import MlopsError
 from mlops.contract.model import Contract
 from mlops.delivery.champion import Champion
 from mlops.delivery.git import Git
+from mlops.environment import serving_python
 from mlops.gates import base as bases
 from mlops.gates import tags
 from mlops.gates.anchor import check_anchor
 from mlops.gates.bar import Gates
 from mlops.gates.base import Base
+from mlops.gates.behaviour import check_behaviour
+from mlops.gates.calibration import check_calibration
 from mlops.gates.contest import Rows
+from mlops.gates.cost import Served, check_size, check_speed
+from mlops.gates.fairness import check_fairness
 from mlops.gates.judge import Bar
 from mlops.gates.match import Match, Question
 from mlops.gates.rows import ENOUGH, keys
+from mlops.gates.slices import check_slices
 from mlops.pipeline import dataset, prepare
 from mlops.pipeline.params import Params
+from mlops.pipeline.served import serve
 from mlops.settings import Settings
 
 
@@ -70,10 +77,29 @@ def _base_rows(settings: Settings, contract: Contract, params: Params, ours: Row
 
 def questions(place: Place, bar: Bar, match: Match) -> dict[str, Question]:
     """Name the gates beyond skill and comparison; a gate that is off is never asked."""
-    gates = bar.gates
+    gates, settings = bar.gates, place.settings
+    bundle = None if place.champion is None else place.champion.bundle
     return {
-        "anchor": lambda: check_anchor(place.settings, place.git, place.env, place.rev, gates, match),
+        "anchor": lambda: check_anchor(settings, place.git, place.env, place.rev, gates, match),
+        "slices": lambda: check_slices(match, gates),
+        "fairness": lambda: check_fairness(match, gates, bar.tagging.fairness),
+        "calibration": lambda: check_calibration(match, gates),
+        "behaviour": lambda: check_behaviour(match, gates, lambda raw, n: serve(settings, raw, n)),
+        "size": lambda: check_size(settings.bundle, bundle, gates),
+        "speed": lambda: check_speed(_ours(settings, match), _theirs(place, match), gates),
     }
+
+
+def _ours(settings: Settings, match: Match) -> Served:
+    python = serving_python(settings.root / "requirements" / "serve.txt", settings.cache / "envs")
+    return Served(settings.bundle, settings.root / "src", python, match.sample)
+
+
+def _theirs(place: Place, match: Match) -> Served | None:
+    if place.champion is None or match.champion_sample is None:
+        return None
+    python = serving_python(place.champion.requirements, place.settings.cache / "envs")
+    return Served(place.champion.bundle, place.champion.source, python, match.champion_sample)
 
 
 def seen_by(settings: Settings, bar: Bar, match: Match) -> Match:
