@@ -13,7 +13,6 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 SOURCE = f"src/{ANSWERS['package_name']}"
 # Where an answer is given: files that leave, then files that take another's place.
 REMOVE = {
-    ("example_data", "yes"): ["README.generic.md", f"{SOURCE}/features.generic.py"],
     ("example_data", "no"): [
         "contract.yaml",
         "params.yaml",
@@ -28,11 +27,12 @@ REMOVE = {
 MOVE = {
     ("example_data", "no"): {
         "README.generic.md": "README.md",
+        "docs/model-card.notes.generic.md": "docs/model-card.notes.md",
         f"{SOURCE}/features.generic.py": f"{SOURCE}/features.py",
     },
     ("license", ANSWERS["license"]): {f"LICENSE.{ANSWERS['license']}": "LICENSE"},
 }
-DEBRIS = ["LICENSE.*", "src/**/__pycache__", "scripts/__pycache__"]  # licenses not chosen, the template's own use
+DEBRIS = ["LICENSE.*", "**/*.generic.*", "src/**/__pycache__", "scripts/__pycache__"]  # not chosen; the template's own
 
 # The commit is the same on every machine: nobody's name, key, hook or ignore file takes part.
 IDENTITY = {"NAME": "cookiecutter-gitops-ml", "EMAIL": "cookiecutter-gitops-ml@localhost"}

@@ -36,6 +36,7 @@ ALWAYS = {
     "deploy/envs/production/values.yaml",
     "deploy/envs/staging/values.yaml",
     "docs/guides/storage.md",
+    "docs/model-card.notes.md",
     "docs/reference/commands.md",
     "docs/reference/contract.md",
     "docs/reference/gates.md",

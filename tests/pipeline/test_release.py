@@ -10,7 +10,7 @@ import pytest
 from living import LivingProject
 
 pytestmark = pytest.mark.pipeline
-MACHINES = ("release.yaml", "dvc.lock", "metrics.json")
+MACHINES = ("release.yaml", "dvc.lock", "metrics.json", "model-card.md")
 
 
 def test_history_of_a_release_its_successor_and_the_way_back(

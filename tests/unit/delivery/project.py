@@ -20,6 +20,7 @@ TASK = {
         {"name": "0002-b.csv", "sha256": hexed("b"), "rows": 5},
     ],
 }  # fmt: skip
+CARD = b"# Model card\n"
 SOURCE = {
     ".gitignore": "/build/\n/.mlops/\n/reports/\n__pycache__/\n",
     "pyproject.toml": "[tool.mlops]\n",

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from unit.delivery.project import project, settings
+from unit.delivery.project import CARD, project, settings
 from unit.delivery.world import NOON, STAGING, Clone, World, hexed, image, no_sleep
 
 from mlops.contract.errors import MlopsError
@@ -23,14 +23,16 @@ def ready(world: World) -> Clone:
 
 
 def test_a_candidate_is_what_the_design_says(ready: Clone) -> None:
-    made = gather(settings(ready), ready.git, "staging")
+    made = gather(settings(ready), ready.git, "staging", card=CARD)
     assert made.commit == ready.git.head()
     assert made.model.sha256 == hexed("the model")
     lines = f"0001-a.csv {hexed('a')}\n0002-b.csv {hexed('b')}\n"
     assert (made.data.sha256, made.data.batches, made.data.rows) == (hexed(lines), 2, 15)
     assert (made.contract.version, made.contract.sha256) == ("1.2.0", hexed("version: 1.2.0\n"))
     assert made.metrics == {"roc_auc": 0.75, "n": 15.0}
-    assert set(made.files) == {"dvc.lock", "metrics.json", "chart/Chart.yaml", "chart/templates/app.yaml"}
+    assert set(made.files) == {
+        "dvc.lock", "metrics.json", "model-card.md", "chart/Chart.yaml", "chart/templates/app.yaml",
+    }  # fmt: skip
 
 
 def test_it_goes_out_with_its_files_and_replaces_what_was_there(ready: Clone) -> None:
@@ -38,46 +40,48 @@ def test_it_goes_out_with_its_files_and_replaces_what_was_there(ready: Clone) ->
     ready.pull()
     ready.commit("Chart", {"deploy/chart/templates/app.yaml": None, "deploy/chart/templates/new.yaml": "kind: Job\n"})
     ready.push()
-    made = gather(settings(ready), ready.git, "staging")
+    made = gather(settings(ready), ready.git, "staging", card=CARD)
     done = release(ready.trunk, "staging", made, image("2"), now=NOON, sleep=no_sleep)
     assert done.commit is not None
     assert set(ready.git.ls(done.commit, STAGING)) == {
-        "values.yaml", "release.yaml", "dvc.lock", "metrics.json", "chart/Chart.yaml", "chart/templates/new.yaml",
+        "values.yaml", "release.yaml", "dvc.lock", "metrics.json", "model-card.md", "chart/Chart.yaml",
+        "chart/templates/new.yaml",
     }  # fmt: skip
     assert ready.git.show(done.commit, f"{STAGING}/metrics.json") == (ready.path / "reports/metrics.json").read_bytes()
+    assert ready.git.show(done.commit, f"{STAGING}/model-card.md") == CARD
 
 
 def test_a_commit_that_touches_environments_alone_is_not_the_source(ready: Clone) -> None:
     source = ready.commit("Lock", {})
     ready.commit("Scale", {f"{STAGING}/values.yaml": "replicas: 3\n"})
-    assert gather(settings(ready), ready.git, "staging").commit == source
+    assert gather(settings(ready), ready.git, "staging", card=CARD).commit == source
 
 
 def test_the_chart_is_the_commits_and_not_a_later_one(ready: Clone) -> None:
     entry = ready.git.ls("HEAD", "deploy/chart")["Chart.yaml"]
-    assert gather(settings(ready), ready.git, "staging").files["chart/Chart.yaml"] == entry
+    assert gather(settings(ready), ready.git, "staging", card=CARD).files["chart/Chart.yaml"] == entry
 
 
 @pytest.mark.parametrize("name", ["src/app.py", "notes.txt", "params.yaml"])
 def test_what_is_not_committed_is_named(ready: Clone, name: str) -> None:
     ready.write({name: "changed"})
     with pytest.raises(MlopsError, match=rf"Not committed: '{name}'.*commit and push") as caught:
-        gather(settings(ready), ready.git, "staging")
+        gather(settings(ready), ready.git, "staging", card=CARD)
     assert caught.value.exit_code == 2
 
 
 def test_what_git_ignores_is_not_released_from_the_source_folder(ready: Clone) -> None:
     ready.write({"src/p/build/table.py": "x = 1\n", ".git/info/exclude": "src/p/build\nbig\n", "big": "data"})
     with pytest.raises(MlopsError, match=r"Ignored by Git.*'src/p/build/table.py'\. A release is made"):
-        gather(settings(ready), ready.git, "staging")
+        gather(settings(ready), ready.git, "staging", card=CARD)
     ready.write({"src/p/build/table.py": None, "src/mlops/contract/__pycache__/model.cpython-311.pyc": "x"})
-    assert gather(settings(ready), ready.git, "staging")
+    assert gather(settings(ready), ready.git, "staging", card=CARD)
 
 
 def test_what_reproducing_writes_and_values_do_not_count_as_uncommitted(ready: Clone) -> None:
     ready.commit("Lock", {"dvc.lock": "old\n"})
     ready.write({"dvc.lock": "new\n", f"{STAGING}/values.yaml": "replicas: 7\n"})
-    assert gather(settings(ready), ready.git, "staging").model.sha256 == hexed("the model")
+    assert gather(settings(ready), ready.git, "staging", card=CARD).model.sha256 == hexed("the model")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +103,7 @@ def test_what_reproducing_writes_and_values_do_not_count_as_uncommitted(ready: C
 def test_metrics_that_are_no_numbers_release_nothing(ready: Clone, text: str, words: str) -> None:
     ready.write({"reports/metrics.json": text})
     with pytest.raises(MlopsError) as caught:
-        gather(settings(ready), ready.git, "staging")
+        gather(settings(ready), ready.git, "staging", card=CARD)
     assert words in str(caught.value)
 
 
@@ -109,15 +113,15 @@ def test_metrics_that_are_no_numbers_release_nothing(ready: Clone, text: str, wo
 def test_what_is_missing_is_named_with_the_command_that_makes_it(ready: Clone, name: str) -> None:
     (ready.path / name).unlink()
     with pytest.raises(MlopsError, match=rf"{name}.*dvc repro"):
-        gather(settings(ready), ready.git, "staging")
+        gather(settings(ready), ready.git, "staging", card=CARD)
 
 
 def test_an_unknown_environment_and_a_project_inside_another_repository(ready: Clone) -> None:
     with pytest.raises(MlopsError, match="Did you mean 'staging'"):
-        gather(settings(ready), ready.git, "stageing")
+        gather(settings(ready), ready.git, "stageing", card=CARD)
     inner = Clone(ready.path / "src")
     with pytest.raises(MlopsError, match="must be one of its own"):
-        gather(settings(inner), inner.git, "staging")
+        gather(settings(inner), inner.git, "staging", card=CARD)
 
 
 def test_the_manifest_is_the_bundle_the_server_and_its_requirements(ready: Clone) -> None:

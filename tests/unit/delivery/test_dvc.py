@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from unit.delivery.project import dvc, pipeline, settings
+from unit.delivery.project import CARD, dvc, pipeline, settings
 from unit.delivery.world import NOON, STAGING, Clone, World, hexed, no_sleep
 
 from mlops.contract.errors import MlopsError
@@ -76,7 +76,7 @@ def test_a_linked_clone_has_the_absolute_remote_the_cache_and_the_credentials(tm
 def send(clone: Clone) -> None:
     """Reproduce and release, as main's workflow does."""
     dvc(clone.path, "repro", "--quiet")
-    made = gather(settings(clone), clone.git, "staging")
+    made = gather(settings(clone), clone.git, "staging", card=CARD)
     image, _ = local_image(settings(clone))
     release(clone.trunk, "staging", made, image, now=NOON, sleep=no_sleep)
 

@@ -125,6 +125,7 @@ class Clone:
             files={
                 "dvc.lock": write(self.git, f"lock of {content}\n".encode()),
                 "metrics.json": write(self.git, f'{{"of": "{content}"}}\n'.encode()),
+                "model-card.md": write(self.git, f"# Card of {content}\n".encode()),
                 **{f"chart/{path}": entry for path, entry in chart.items()},
             },
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -89,11 +89,25 @@ def gate(
 
 
 @app.command()
-def report() -> None:
-    """Print what the last `mlops gate` found."""
+def report(
+    format_: Annotated[
+        Literal["text", "markdown"], typer.Option("--format", help="text, or markdown for a pull request.")
+    ] = "text",
+) -> None:
+    """Print what the last `mlops gate` found; reports/report.md and report.html are written with it."""
     from mlops.commands import gate as command
 
-    command.report()
+    command.report(format_)
+
+
+@app.command()
+def card(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if it is not this model's.")] = False,
+) -> None:
+    """Write docs/model-card.md from contract, parameters, results and docs/model-card.notes.md."""
+    from mlops.commands import card as command
+
+    command.card(check=check)
 
 
 @image.command("build")

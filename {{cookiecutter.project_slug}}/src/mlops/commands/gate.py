@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from mlops.commands.words import say
 from mlops.contract.errors import Refused
 from mlops.delivery.dvc import Dvc
 from mlops.gates import report as reports
 from mlops.gates import run as gates
+from mlops.gates.reporting.write import write
 from mlops.pipeline.dataset import contract
-from mlops.settings import find
+from mlops.settings import Settings, find
 
 
 def gate(base: str | None, env: str) -> None:
@@ -16,12 +19,22 @@ def gate(base: str | None, env: str) -> None:
     settings = find()
     contract(settings)
     Dvc(settings.root).require_reproduced()
-    found = gates.run(settings, base, env)
+    found = judged(settings, base, env)
     say(reports.text(found))
     if not found["passed"]:
         raise Refused("the model is refused. What would pass stands in gates.yaml of the base branch.")
 
 
-def report() -> None:
-    """Print the last judgement."""
-    say(reports.text(gates.last(find().root)))
+def judged(settings: Settings, base: str | None, env: str, champion: str | None = None) -> dict[str, Any]:
+    """Judge, and write the report in all its forms."""
+    found = gates.run(settings, base, env, champion)
+    write(settings.root, found)
+    return found
+
+
+def report(form: Literal["text", "markdown"]) -> None:
+    """Print the last judgement, and write its other forms anew."""
+    root = find().root
+    found = gates.last(root)
+    markdown, _ = write(root, found)
+    say(markdown.read_text(encoding="utf-8").rstrip() if form == "markdown" else reports.text(found))

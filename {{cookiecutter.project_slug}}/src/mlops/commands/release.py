@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlops.commands.gate import judged
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError, Refused
 from mlops.delivery import builder, candidate, local
@@ -18,6 +19,7 @@ from mlops.delivery.remote import storage
 from mlops.delivery.trunk import Trunk, trunk
 from mlops.gates import report as reports
 from mlops.gates import run as gates
+from mlops.gates.reporting import card as cards
 from mlops.settings import Settings, find
 
 
@@ -37,7 +39,7 @@ def release(env: str, *, force: bool) -> None:
     settings = find()
     line = trunk(settings)
     Dvc(settings.root).require_reproduced()
-    found = candidate.gather(settings, line.git, env)
+    found = candidate.gather(settings, line.git, env, card=cards.require(settings))
     name = identity(settings.root)
     verdict = releases.check(line, env, found.commit, name, force=force)
     if verdict.kind == "held":
@@ -70,7 +72,7 @@ def _judge(settings: Settings, line: Trunk, commit: str, env: str, name: str) ->
     Returns:
         The id of the champion, None before the first release.
     """
-    report = _known(settings, line, commit, env, name) or gates.run(settings, commit, env, line.known())
+    report = _known(settings, line, commit, env, name) or judged(settings, commit, env, line.known())
     say(f"gate      {reports.verdict(report)}")
     if not report["passed"]:
         say(reports.text(report))

@@ -51,8 +51,14 @@ class Candidate:
         )
 
 
-def gather(settings: Settings, git: Git, env: str) -> Candidate:
+def gather(settings: Settings, git: Git, env: str, *, card: bytes) -> Candidate:
     """Collect what the working tree would release to an environment.
+
+    Args:
+        settings: The project, reproduced and committed.
+        git: Its repository.
+        env: The environment.
+        card: The model card of this very model, which the release keeps.
 
     Raises:
         MlopsError: Something is not committed, missing or no number, or there is no such environment.
@@ -68,7 +74,7 @@ def gather(settings: Settings, git: Git, env: str) -> Candidate:
         data=data_of(load_task(settings.bundle / "task.json")),
         contract=_contract(settings.bundle / "contract.yaml"),
         metrics=read_metrics(settings.root / METRICS),
-        files=_travelling(settings.root, git, commit),
+        files=_travelling(settings.root, git, commit, card),
     )
 
 
@@ -120,11 +126,12 @@ def _contract(path: Path) -> ContractRef:
     return ContractRef(version=str(version), sha256=_sha256(text))
 
 
-def _travelling(root: Path, git: Git, commit: str) -> dict[str, Entry]:
+def _travelling(root: Path, git: Git, commit: str, card: bytes) -> dict[str, Entry]:
     chart = git.ls(commit, "deploy/chart")
     return {
         "dvc.lock": write(git, _read(root / "dvc.lock")),
         "metrics.json": write(git, _read(root / METRICS)),
+        "model-card.md": write(git, card),
         **{f"chart/{path}": entry for path, entry in chart.items()},
     }
 

@@ -66,7 +66,7 @@ def _fairness(judgement: dict[str, Any]) -> list[str]:
     pairs = [(c["column"], m) for c in found.get("columns") or [] for m in c.get("measures") or []]
     lines = [
         f"    {_name(column, m['measure']):<30} {number(m.get('challenger'), '.3f'):>8}  "
-        f"{_interval(m.get('low'), m.get('high'))}  {m['answer']}"
+        f"{_interval(m.get('low'), m.get('high'), '.3f')}  {m['answer']}"
         for column, m in pairs
         if m.get("answer") in ("worse", "cannot tell")
     ]
@@ -77,5 +77,5 @@ def _name(column: object, group: object) -> str:
     return short(f"{visible(column)}: {visible(group)}", 30)
 
 
-def _interval(low: Any, high: Any) -> str:
-    return f"{interval(low, high):>18}"
+def _interval(low: Any, high: Any, form: str = "+.4f") -> str:
+    return f"{interval(low, high, form):>18}"

@@ -1,7 +1,7 @@
 """How the page looks: one column on a phone, light or dark as the reader has it, printable."""
 
 STYLE = """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1f2328; --faint: #8b949e; --line: #d1d9e0; --shade: #f6f8fa;
+:root { color-scheme: light dark; --paper: #fff; --ink: #1f2328; --faint: #6a737d; --line: #d1d9e0; --shade: #f6f8fa;
   --challenger: #0550ae; --champion: #9a5b00; --bad: #c21f2d; --pass: #116329; --warn: #7d4e00; --block: #b42318; }
 @media (prefers-color-scheme: dark) {
   :root { --paper: #0d1117; --ink: #e6edf3; --faint: #848d97; --line: #30363d; --shade: #161b22;
@@ -22,7 +22,8 @@ td { overflow-wrap: break-word; max-width: min(48em, 78vw); }
 .none { --tone: var(--faint); }
 .scroll { overflow-x: auto; margin: .5rem 0; border: 1px solid var(--line); border-radius: 6px; }
 .scroll:focus-visible { outline: 2px solid var(--challenger); }
-table { border-collapse: collapse; width: max-content; min-width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: max-content; min-width: 100%; font-size: .9rem; }
+table { font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 10px; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
 th, td { min-width: 5.5em; }
 th { background: var(--shade); border-top: 0; }

@@ -41,10 +41,9 @@ def facts(report: dict[str, Any]) -> str:
     """Say what exactly was judged."""
     batches = report.get("batches") or []
     rows = sum(batch["rows"] for batch in batches)
-    return (
-        f"Model {str(report.get('identity', ''))[:19]}, judged for {report['env']} by the bar of commit "
-        f"{str(report.get('base', ''))[:10]}, with {len(batches)} {'batch' if len(batches) == 1 else 'batches'}, {rows:,} rows."
-    )
+    seen = f"{len(batches)} batch{'' if len(batches) == 1 else 'es'}, {rows:,} rows"
+    model, bar = str(report.get("identity", ""))[:19], str(report.get("base", ""))[:10]
+    return f"Model {model}, judged for {report['env']} by the bar of commit {bar}. It has seen {seen}."
 
 
 def found(path: Path) -> Any:
