@@ -64,7 +64,8 @@ def test_mutant_features_that_work_too_long_block_and_what_they_print_is_no_answ
 ) -> None:
     found = check_speed(slow, fast, GATES)
     assert found.outcome == "block"
-    assert "one row takes" in found.words
+    assert found.words.startswith("Scoring takes longer than the champion, ")
+    assert " ms) for one row and " in found.words
     assert found.details["single_ratio"] > 2
     assert found.details["single_ms"] > 1 + found.details["champion_single_ms"]
 
@@ -121,7 +122,9 @@ def test_a_difference_of_less_than_a_millisecond_is_nobodys_problem() -> None:
 def test_rounds_that_disagree_cannot_tell() -> None:
     ours, theirs = [9.0] * 6 + [3.0] * 4, [3.0] * 10
     assert speed(ours, theirs).outcome == "warn"
-    assert speed(ours, theirs).words.startswith("Cannot tell, as rounds differ: one row takes 3 times as long")
+    assert speed(ours, theirs).words.startswith(
+        "Cannot tell, as rounds differ: Scoring takes longer than the champion, 3 times (9 ms"
+    )
     assert speed(ours, theirs, GATES.model_copy(update={"when_unsure": "block"})).outcome == "block"
     assert speed([9.0] * 9 + [3.0], theirs).outcome == "block"
 

@@ -156,7 +156,7 @@ def _words(found: list[Timed], sure: list[Timed], beyond: list[Timed], problem: 
     if beyond:
         slow = " and ".join(_against(timed) for timed in sure or beyond)
         doubt = "" if sure else "Cannot tell, as rounds differ: "
-        return f"{doubt}{slow}; at most {limit:g} times is allowed."
+        return f"{doubt}Scoring takes longer than the champion, {slow}; at most {limit:g} times is allowed."
     ours = " and ".join(f"{timed.request.said} {_ms(timed.challenger)}" for timed in found)
     if problem:
         return f"The champion cannot be timed, so speed is not compared ({problem.removesuffix('.')}); {ours}."
@@ -170,10 +170,8 @@ def _words(found: list[Timed], sure: list[Timed], beyond: list[Timed], problem: 
 
 def _against(timed: Timed) -> str:
     assert timed.champion is not None
-    return (
-        f"{timed.request.said} takes {timed.ratio:.2g} times as long as the champion "
-        f"({_ms(timed.challenger)} instead of {_ms(timed.champion)})"
-    )
+    times = f"{timed.ratio:.2g} times ({_ms(timed.challenger)} instead of {_ms(timed.champion)})"
+    return f"{times} for {timed.request.said}"
 
 
 def _ms(seconds: Floats) -> str:
