@@ -84,7 +84,7 @@ def test_a_limit_allows_for_chance() -> None:
     assert few.details["ece"] > 0.05 and few.outcome == "pass"
     score, truth = outcomes(5000)
     check = check_calibration(match(judged(score**2, truth)), bar(max_ece=0.05))
-    assert (check.outcome, check.details["limit"]) == ("block", "too large")
+    assert (check.outcome, check.details["limit_answer"]) == ("block", "too large")
     assert check_calibration(match(judged(score**2, truth)), GATES).outcome == "pass"
 
 

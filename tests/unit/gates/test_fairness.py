@@ -74,7 +74,7 @@ def test_a_gap_of_13_points_between_small_groups_may_be_chance() -> None:
     found = measures(check)["demographic_parity"]
     assert found["challenger"] == pytest.approx(8 / 60, abs=1e-6)
     assert found["low"] < 0 < 0.25 < found["high"]
-    assert (found["limit"], check.outcome) == ("cannot tell", "warn")
+    assert (found["limit_answer"], check.outcome) == ("cannot tell", "warn")
 
 
 def test_equal_refits_are_blocked_in_none_of_20() -> None:

@@ -49,7 +49,8 @@ def check_calibration(match: Match, gates: Gates) -> Check:
             f"; the champion's is {against.champion:.3f}, a growth of {against.difference:+.3f} "
             f"({against.low:+.3f} to {against.high:+.3f}), margin {gates.calibration.margin}"
         )
-    details = _details(match, error, typical, drawn[:, 0], against, limit)
+    details = _details(match, error, typical, drawn[:, 0], against)
+    details |= {"limit": gates.calibration.max_ece, "limit_answer": limit}
     return Check("calibration", outcome, f"{words} {shown}.", details)
 
 
@@ -110,9 +111,7 @@ def _answer(gates: Gates, against: Against | None, limit: str | None) -> tuple[O
     return "pass", "The scores are as good as probabilities as the champion's."
 
 
-def _details(
-    match: Match, error: float, typical: float, drawn: Floats, against: Against | None, limit: str | None
-) -> dict[str, Any]:
+def _details(match: Match, error: float, typical: float, drawn: Floats, against: Against | None) -> dict[str, Any]:
     # Resampling adds as much chance as there was: reflecting its quantiles at the estimate takes that out again.
     low, high = (max(0.0, 2 * error - float(q)) for q in np.quantile(drawn, [0.95, 0.05]))
     theirs = None if match.champion is None else float(brier(match.champion).mean())
@@ -128,5 +127,4 @@ def _details(
         "difference_low": against and against.low,
         "difference_high": against and against.high,
         "answer": against.answer if against else "no champion",
-        "limit": limit,
     }

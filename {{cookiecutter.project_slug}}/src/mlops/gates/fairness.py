@@ -97,7 +97,8 @@ def _findings(match: Match, gates: Gates, column: Examined, columns: list[Examin
             {
                 **gap_values(measure, gaps[0]),
                 **_growth(gates, column, gaps, max(tests, 1)),
-                "limit": _limit(gates, gaps[0]),
+                "limit": gates.fairness.max_gap,
+                "limit_answer": _limit(gates, gaps[0]),
                 "gated": measure in deciding,
             },
         )
@@ -133,14 +134,16 @@ def _limit(gates: Gates, gap: Gap | None) -> str | None:
 
 def _answer(gates: Gates, found: list[Finding], match: Match) -> tuple[Outcome, str]:
     worse = [finding for finding in found if finding.values["answer"] == "worse"]
-    large = [finding for finding in found if finding.values["limit"] == "too large"]
+    large = [finding for finding in found if finding.values["limit_answer"] == "too large"]
     if worse or large:
         heads = [f"Less fair than the champion by {_names(worse)}."] if worse else []
         heads += [f"Beyond the limit of {gates.fairness.max_gap} by {_names(large)}."] if large else []
         return "block", " ".join([*heads, _sentence(_worst(worse or large))])
     watched = found if match.champion is not None else []
     unsure = [finding for finding in watched if finding.values["answer"] in UNSURE]
-    unsure += [finding for finding in found if finding.values["limit"] == "cannot tell" and finding not in unsure]
+    unsure += [
+        finding for finding in found if finding.values["limit_answer"] == "cannot tell" and finding not in unsure
+    ]
     if unsure:
         return gates.when_unsure, f"Cannot tell for {_names(unsure)}. {_sentence(_worst(unsure))}"
     if not found:

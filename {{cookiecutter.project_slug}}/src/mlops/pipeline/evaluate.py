@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,14 @@ from mlops.contract.model import Contract
 from mlops.contract.task import Task, load_task
 from mlops.data import table
 from mlops.pipeline import bootstrap, dataset, prepare
+from mlops.pipeline.curves import curves
+from mlops.pipeline.fairness import report as between_groups
+from mlops.pipeline.importance import importance
 from mlops.pipeline.labels import encode
+from mlops.pipeline.linear import linear
 from mlops.pipeline.measures import DEFAULT, Floats, Judged, best_possible, measure
 from mlops.pipeline.served import serve
+from mlops.pipeline.slicing import groups_of
 from mlops.pipeline.stage import run, write_json
 from mlops.pipeline.texts import gate_metric
 from mlops.settings import Settings
@@ -28,12 +34,18 @@ SMALLEST_SLICE = 30
 def _work(settings: Settings) -> str:
     agreed, prepared = dataset.contract(settings), prepare.load(settings.root)
     task, metric = load_task(settings.bundle / "task.json"), gate_metric(settings.root)
-    test = prepared.test
-    scores = serve(settings, table.to_json(test, agreed), len(test))
-    judged = Judged(encode(test[task.target], task.classes), scores, task.threshold)
-    report = metrics(task, judged, dummy(task, prepared.train, test), metric, dataset.entities(agreed, test))
-    write_json(settings.root / "reports" / "metrics.json", report)
-    write_json(settings.root / "reports" / "slices.json", slices(agreed, test, judged, metric))
+    test, folder = prepared.test, settings.root / "reports"
+    judged = Judged(
+        encode(test[task.target], task.classes), serve(settings, table.to_json(test, agreed), len(test)), task.threshold
+    )
+    groups = dataset.entities(agreed, test)
+    report = metrics(task, judged, dummy(task, prepared.train, test), metric, groups)
+    simple = linear(settings, agreed, task, prepared.train, test, metric)
+    write_json(folder / "metrics.json", beside(report, simple))
+    write_json(folder / "slices.json", slices(agreed, test, judged, metric))
+    write_json(folder / "fairness.json", fairness(agreed, test, judged, groups))
+    write_json(folder / "curves.json", curves(judged, task.classes))
+    write_json(folder / "importance.json", importance(agreed, test, judged, metric, partial(serve, settings)))
     note(settings)
     low, high = report["interval"]
     skill = f"{report['skill_over_dummy']:.1%} of the way from a dummy to the best possible"
@@ -83,13 +95,27 @@ def skill(metric: str, score: float, of_dummy: float) -> float:
     return (score - of_dummy) / room
 
 
+def beside(report: dict[str, Any], simple: float | str) -> dict[str, Any]:
+    """Add what a linear model scores, or why it does not."""
+    if isinstance(simple, str):
+        return {**report, "linear": None, "undefined": {**report["undefined"], "linear": simple}}
+    margin = report["metrics"][report["metric"]] - simple
+    return {**report, "linear": {"score": _rounded(simple), "margin_over": _rounded(margin)}}
+
+
+def fairness(agreed: Contract, test: pd.DataFrame, judged: Judged, groups: Any = None) -> dict[str, Any]:
+    """List the rates of the groups of each `protected` column and the gaps between them; or why there is none."""
+    columns = {column.name: groups_of(test[column.name]) for column in agreed.having("protected")}
+    return {"columns": between_groups(judged, columns, groups)} if columns else {"declared": agreed.fairness}
+
+
 def slices(agreed: Contract, test: pd.DataFrame, judged: Judged, metric: str) -> dict[str, Any]:
-    """Compute the deciding metric for each value of each `slice` column; null where a slice cannot show it."""
+    """Compute the deciding metric for each group of each `slice` column; null where a slice cannot show it."""
     return {column.name: _slices(test[column.name], judged, metric) for column in agreed.having("slice")}
 
 
 def _slices(values: pd.Series, judged: Judged, metric: str) -> dict[str, Any]:
-    names = values.astype(str).where(values.notna(), "").to_numpy()
+    names = groups_of(values)
     return {name: _slice(judged.rows(names == name), metric) for name in sorted(set(names))}
 
 
