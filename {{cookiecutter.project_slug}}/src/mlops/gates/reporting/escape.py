@@ -18,11 +18,13 @@ JOINER = "\u2060"
 BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5") | {chr(c) for c in range(0xFE00, 0xFE10)}
 PUNCTUATION = {ord(c): f"&#{ord(c)};" for c in string.punctuation}
 IN_SENTENCES = {code: entity for code, entity in PUNCTUATION.items() if chr(code) not in ",.'\"()%;:=?/+-@!"}
+# GitHub looks for formulas in text without regard for where a word ends.
+IN_SENTENCES[ord("$")] = "<code>&#36;</code>"
 # What would be a mention, reference, address, emoji, formula or mark of a change if it touched what follows.
 POINTS = re.compile(r"(?<=[@#!$%~&^:\\{\[*])(?=\S)")
 WWW = re.compile(r"(?i)(?<=www)(?=\.)")
 TICKET = re.compile(r"(?<=[A-Za-z0-9_]-)(?=\d)(?<![\d]-)")
-COMMIT = re.compile(r"(?<![0-9A-Za-z])([0-9a-f])([0-9a-f]{6,63})(?![0-9A-Za-z])")
+COMMIT = re.compile(r"[0-9a-f]{7,}")
 SPAN = re.compile(r"`([^`]+)`")
 LIST = re.compile(r"^(?=\s*(?:[-+](?:\s|$)|--|=|\d+[.)](?:\s|$)))")
 
@@ -60,7 +62,8 @@ def prose(sentence: str, longest: int = 700) -> str:
 def _inert(text: str) -> str:
     for pattern in (LIST, POINTS, WWW, TICKET):
         text = pattern.sub(JOINER, text)
-    return COMMIT.sub(rf"\1{JOINER}\2", text).translate(IN_SENTENCES)
+    text = COMMIT.sub(lambda found: JOINER.join(found[0][i : i + 4] for i in range(0, len(found[0]), 4)), text)
+    return text.translate(IN_SENTENCES)
 
 
 def _line(sentence: str, longest: int) -> str:

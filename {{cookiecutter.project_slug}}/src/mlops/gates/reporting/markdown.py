@@ -33,19 +33,21 @@ def comment(document: Document, limit: int = LIMIT) -> str:
 
     What does not fit is left out, the least important section first, and named in a line.
     """
-    left_out: list[Section] = []
-    kept = list(document.sections)
-    while True:
-        text = _whole(document, kept, left_out)
-        if len(text) <= limit or not kept:
-            return text if len(text) <= limit else _cut(text, limit)
-        least = min(kept, key=_rank)
+    top = [marker(document.env), f"## {SIGNS[document.outcome]} {prose(document.headline)}"]
+    top += [block(b) for b in document.lead]
+    kept, left_out = [(part, section(part)) for part in document.sections], []
+    text = _joined([*top, *(written for _, written in kept)])
+    while len(text) > limit and kept:
+        least = min(reversed(kept), key=lambda pair: pair[0].keep)
         kept.remove(least)
-        left_out.append(least)
+        left_out.append(prose(least[0].title))
+        note = f"Left out here for length: {', '.join(left_out)}. All of it is in <code>reports/report.html</code>."
+        text = _joined([*top, *(written for _, written in kept), note])
+    return text if len(text) <= limit else _cut(text, limit)
 
 
-def _rank(section: Section) -> tuple[bool, int]:
-    return section.fold == "no", section.keep
+def _joined(parts: list[str]) -> str:
+    return "\n\n".join(parts) + "\n"
 
 
 def _cut(text: str, limit: int) -> str:
@@ -56,16 +58,6 @@ def _cut(text: str, limit: int) -> str:
             break
         kept += block + "\n\n"
     return kept.rstrip() + "\n"
-
-
-def _whole(document: Document, kept: list[Section], left_out: list[Section]) -> str:
-    lines = [marker(document.env), f"## {SIGNS[document.outcome]} {prose(document.headline)}"]
-    lines += [block(b) for b in document.lead]
-    lines += [section(s) for s in kept]
-    if left_out:
-        titles = ", ".join(dict.fromkeys(prose(s.title) for s in left_out))
-        lines.append(f"Left out here for length: {titles}. All of it is in <code>reports/report.html</code>.")
-    return "\n\n".join(lines) + "\n"
 
 
 def section(part: Section) -> str:

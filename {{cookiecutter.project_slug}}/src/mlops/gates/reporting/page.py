@@ -18,7 +18,7 @@ from mlops.gates.reporting.blocks import (
     Strong,
     Table,
 )
-from mlops.gates.reporting.escape import html_code, html_prose
+from mlops.gates.reporting.escape import html_code, html_prose, short, visible
 from mlops.gates.reporting.style import STYLE
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -92,7 +92,7 @@ def _table(part: Table) -> str:
         for row in part.rows
     )
     more = f"<p>… and {part.more} more.</p>" if part.more else ""
-    label = html.escape(f"Table: {part.head[0]}")
+    label = html.escape(f"Table: {short(visible(part.head[0]))}")
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{label}"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>\n{rows}\n</tbody></table></div>{more}"
