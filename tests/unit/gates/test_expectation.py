@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from baking import PROJECT
 
 from mlops.contract.errors import MlopsError
 from mlops.gates.bar import parse
@@ -33,6 +34,11 @@ def read(text: str) -> Expectation:
 )
 def test_what_the_reference_shows_is_read(text: str, said: str) -> None:
     assert described(read(text)) == said
+
+
+def test_the_example_declares_one() -> None:
+    asked = parse((PROJECT / "gates.yaml").read_text(encoding="utf-8")).behaviour
+    assert [described(one) for one in asked] == ["distance *1.02"]
 
 
 def test_shares_and_units_are_numbers() -> None:
