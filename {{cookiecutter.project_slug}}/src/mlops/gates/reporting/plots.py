@@ -165,7 +165,8 @@ def _trend(report: Json) -> Plot:
         axes.set_xticks(at, [names[i] for i in at], rotation=40, ha="right", rotation_mode="anchor")
         axes.set_ylabel(_label(first["metric"], 24))
 
-    return ("The metric over releases", draw("The metric over releases", plot)) if points else None
+    title = "The metric over releases, each on its own rows"
+    return (title, draw(title, plot)) if points else None
 
 
 def _label(value: object, longest: int) -> str:

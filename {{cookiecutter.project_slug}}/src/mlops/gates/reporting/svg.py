@@ -81,6 +81,6 @@ def _themed(text: str, title: str) -> str:
 
 def _named(text: str, prefix: str) -> str:
     """Keep the ids that something refers to, under names of their own."""
-    used = set(re.findall(r'(?:url\(#|href="#)([\w-]+)', text))
-    text = re.sub(r' id="([\w-]+)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", text)
-    return re.sub(r'(url\(#|href="#)([\w-]+)', rf"\1{prefix}-\2", text)
+    used = set(re.findall(r'(?:url\(#|href="#)([\w.-]+)', text))
+    text = re.sub(r' id="([^"]+)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", text)
+    return re.sub(r'(url\(#|href="#)([\w.-]+)', rf"\1{prefix}-\2", text)
