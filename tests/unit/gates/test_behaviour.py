@@ -161,7 +161,13 @@ def test_mutant_a_case_that_must_be_sure_blocks() -> None:
         ('{column: depot, change: {to: ""}, prediction: {within: 0}}', lambda r: 0.3 + 0.1 * (r["depot"] == "")),
         ("{column: stops, change: {to: 8}, prediction: {within: 0}}", lambda r: 0.3 + 0.1 * (r["stops"] == 8)),
         ("{column: stops, change: missing, prediction: {within: 0.05}}", lambda r: 0.3 + 0.1 * np.isnan(r["stops"])),
-        ('{column: due, change: "+1d", prediction: {within: 0}}', lambda r: 0.3 + 0.1 * (r["due"] == "2024-05-03")),
+        ('{column: due, change: "+1d", prediction: {within: 0}}', lambda r: 0.3 + 0.1 * day(r, "2024-05-03")),
+        (
+            "{column: due, change: {to: 2024-05-03}, prediction: {within: 0}}",
+            lambda r: 0.3 + 0.1 * day(r, "2024-05-03"),
+        ),
+        ("{column: due, change: swap, prediction: {within: 0}}", lambda r: 0.3 + 0.1 * day(r, "2024-05-03")),
+        ("{column: due, change: {to: null}, prediction: {within: 0}}", lambda r: 0.3 + 0.1 * day(r, None)),
         ('{column: sent at, change: "+2h", prediction: {at_most: 0.3}}', lambda r: 0.3 + 0.1 * hour(r, "10")),
         ('{column: stops, change: "*1.01", prediction: {within: 0}}', lambda r: 0.3 + 0.01 * np.nan_to_num(r["stops"])),
     ],
@@ -169,6 +175,10 @@ def test_mutant_a_case_that_must_be_sure_blocks() -> None:
 def test_mutants_each_kind_of_change_is_seen(item: str, model: Model) -> None:
     assert tried(model, item).outcome == "block"
     assert tried(lambda raw: 0.3, item).outcome == "pass"
+
+
+def day(raw: dict[str, np.ndarray], wanted: str | None) -> np.ndarray:
+    return np.array([text == wanted for text in raw["due"]])
 
 
 def hour(raw: dict[str, np.ndarray], wanted: str) -> np.ndarray:
@@ -302,3 +312,23 @@ def test_an_expectation_that_does_not_fit_is_an_error_that_says_why(item: str, t
 
     with pytest.raises(MlopsError, match=words):
         tried(model, item, task=task)
+
+
+@pytest.mark.parametrize(
+    ("where", "meant"),
+    [
+        ("depot: null", lambda t: t["depot"] == ""),
+        ("depot: [north, null]", lambda t: t["depot"] != "south"),
+        ("stops: 3, express: true", lambda t: (t["stops"] == "3") & (t["express"] == "true")),
+        ("stops: {min: 7, max: 8}", lambda t: t["stops"].isin(["7", "8"])),
+        ("due: {min: 2024-05-03}", lambda t: t["due"] >= "2024-05-03"),
+        ("sent at: {max: 2024-05-03T12:00:00}", lambda t: t["sent at"] <= "2024-05-03T12:00:00"),
+        ("late: true, gender: f", lambda t: (t["late"] == "true") & (t["gender"] == "f")),
+    ],
+)
+def test_where_chooses_the_rows_that_are_meant(where: str, meant: Callable[[pd.DataFrame], pd.Series]) -> None:
+    rows = parcels(900)
+    found = tried(smooth, f"{{where: {{{where}}}, prediction: {{at_least: 2}}}}", rows=rows)
+    count = int(meant(rows).sum())
+    assert 0 < count < 900
+    assert [found.details["checks"][0][key] for key in ("rows", "violations")] == [count, count]
