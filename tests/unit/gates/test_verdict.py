@@ -5,7 +5,7 @@ import pytest
 
 from mlops.gates.bar import Gates
 from mlops.gates.judge import beats_dummy, not_worse
-from mlops.gates.verdict import answer, compare
+from mlops.gates.verdict import answer, compare, upper_bounds
 
 GATES = Gates(metric="roc_auc", margin=0.01, beats_dummy_by=0.1)
 
@@ -56,3 +56,28 @@ def test_an_answer_becomes_an_outcome_in_words(
 @pytest.mark.parametrize(("gained", "outcome"), [(0.0, "block"), (0.0999, "block"), (0.1, "pass"), (-3.0, "block")])
 def test_a_model_must_beat_the_dummy(gained: float, outcome: str) -> None:
     assert beats_dummy(GATES, 0.5 + gained / 2, 0.5, gained).outcome == outcome
+
+
+def test_bounds_of_many_hold_at_once_and_cost_little_where_groups_are_the_same() -> None:
+    rng = np.random.default_rng(0)
+    alone = upper_bounds(np.zeros(1), rng.normal(size=(2000, 1)))
+    assert alone[0] == pytest.approx(1.645, abs=0.1)
+    ten = upper_bounds(np.zeros(10), rng.normal(size=(2000, 10)))
+    assert ten.mean() == pytest.approx(2.57, abs=0.1)  # 0.95 ** 0.1 of a normal distribution
+    same = upper_bounds(np.zeros(10), np.repeat(rng.normal(size=(2000, 1)), 10, axis=1))
+    assert same.mean() == pytest.approx(1.645, abs=0.1)
+
+
+def test_a_bound_is_in_units_of_its_own_group() -> None:
+    drawn = np.random.default_rng(0).normal([0.1, -0.2], [0.01, 0.1], (2000, 2))
+    high = upper_bounds(np.array([0.1, -0.2]), drawn)
+    assert (high[0] - 0.1) * 10 == pytest.approx(high[1] + 0.2, rel=0.1)
+
+
+def test_a_sample_that_does_not_define_a_group_says_nothing_of_it() -> None:
+    drawn = np.random.default_rng(0).normal(size=(2000, 2))
+    drawn[:100, 1] = np.nan
+    constant = np.c_[drawn, np.full(2000, -0.3)]
+    high = upper_bounds(np.array([0.0, 0.0, -0.3]), constant)
+    assert np.isfinite(high).all()
+    assert high[2] == pytest.approx(-0.3)

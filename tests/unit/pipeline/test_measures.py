@@ -127,6 +127,15 @@ def test_default_metrics_exist_and_have_a_best_value(task: str) -> None:
         assert measure(name, judged) < best_possible(name)
 
 
+def test_our_metric_is_known_and_told_of() -> None:
+    assert known(ECE) == ECE
+    assert best_possible(ECE) == 0
+    with pytest.raises(MlopsError, match=ECE):
+        known("expected_calibration_error")
+    with pytest.raises(MlopsError, match="cannot be computed"):
+        measure(ECE, amounts())
+
+
 def test_an_unknown_scorer_is_named() -> None:
     with pytest.raises(MlopsError, match="'rocauc' is not a scikit-learn scorer"):
         known("rocauc")
