@@ -86,6 +86,7 @@ def _resampled(match: Match) -> Floats:
 
 def _against(champion: Judged, error: float, drawn: Floats, margin: float) -> Against:
     theirs = calibration_error(champion)
+    # Chance adds to each error, and resampling adds it again: the interval leans to no difference, never to a false no.
     found = compare(-theirs, -error, drawn[:, 1] - drawn[:, 0], margin)
     return Against(theirs, error - theirs, -found.high, -found.low, found.answer)
 
