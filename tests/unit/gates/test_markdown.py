@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -89,6 +90,19 @@ def test_the_first_model_and_gates_without_details() -> None:
     assert "mermaid" not in text and "<details" not in text
 
 
+def test_what_could_not_be_compared_is_not_called_the_first() -> None:
+    made = report()
+    made["judgements"][0]["comparison"] = None
+    assert "| – | not compared |" in "\n".join(lines(made))
+
+
+def test_a_gap_above_the_limit_says_so_though_it_did_not_grow() -> None:
+    made = report()
+    fairness = next(c for c in made["judgements"][0]["checks"] if c["gate"] == "fairness")
+    fairness["details"]["columns"][0]["measures"][0]["limit_answer"] = "too large"
+    assert "| not worse; above the limit |" in "\n".join(lines(made))
+
+
 def test_a_gate_that_is_off_or_overridden_says_so() -> None:
     said = "\n".join(lines(report()))
     assert "| speed | ⚪ off |" in said
@@ -160,7 +174,8 @@ def test_however_short_the_verdict_stays() -> None:
 
 def test_the_chart_is_one_that_mermaid_reads() -> None:
     drawn = chart(Trend("neg_log_loss", (('a"]\n```', -0.5), ("2026-01-01.1", -4e-7))))
-    head, kind, title, labels, axis, line, end = drawn.splitlines()
+    head, look, kind, title, labels, axis, line, end = drawn.splitlines()
+    assert json.loads(look.removeprefix("%%{init: ").removesuffix("}%%"))["xyChart"] == {"width": 900}
     assert (head, kind, end) == ("```mermaid", "xychart-beta", "```")
     assert title == '    title "neg_log_loss over releases"'
     assert labels == '    x-axis ["a______", "2026-01-01.1"]'

@@ -68,7 +68,7 @@ def _fairness(judgement: dict[str, Any]) -> list[str]:
         f"    {_name(column, m['measure']):<30} {number(m.get('challenger'), '.3f'):>8}  "
         f"{_interval(m.get('low'), m.get('high'), '.3f')}  {m['answer']}"
         for column, m in pairs
-        if m.get("answer") in ("worse", "cannot tell")
+        if m.get("answer") in ("worse", "cannot tell") or m.get("limit_answer") == "too large"
     ]
     return ["  Gaps between protected groups:", *lines[:WORST]] if lines else []
 

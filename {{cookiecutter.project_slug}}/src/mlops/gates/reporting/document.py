@@ -18,7 +18,8 @@ def document(report: Json, metrics: Json | None = None, notebook: str = "") -> D
         notebook: the address of MLflow; linked if it is http or https.
     """
     several = len(report["judgements"]) > 1
-    judged = [{"linear": _linear(j, metrics or {}), **j, "several": several} for j in report["judgements"]]
+    told = {"several": several, "alone": "not compared" if report.get("champion") else "no champion"}
+    judged = [{"linear": _linear(j, metrics or {}), **j, **told} for j in report["judgements"]]
     top: list[Section] = []
     for judgement in judged:
         top += [verdicts.metric(judgement), verdicts.gates(judgement)]

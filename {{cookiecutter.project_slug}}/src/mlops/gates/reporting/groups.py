@@ -90,12 +90,17 @@ def _measures(columns: list[Json]) -> Table:
         (Name(column["column"]), words(m["measure"]), number(m.get("challenger"), ".3f"),
          interval(m.get("low"), m.get("high"), ".3f"), number(m.get("champion"), ".3f"),
          number(m.get("difference"), "+.3f"),
-         interval(m.get("difference_low"), m.get("difference_high"), "+.3f"), str(m.get("answer") or NONE))
+         interval(m.get("difference_low"), m.get("difference_high"), "+.3f"), _verdict(m))
         for column in columns
         for m in column.get("measures") or []
     ]  # fmt: skip
     head = "column | gap in | challenger | its interval | champion | difference | its interval | verdict"
     return table(head, "llrrrrrl", rows, most=24)
+
+
+def _verdict(measure: Json) -> str:
+    said = str(measure.get("answer") or NONE)
+    return f"{said}; above the limit" if measure.get("limit_answer") == "too large" else said
 
 
 def rates(columns: list[Json], most: int = 10) -> tuple[Table, ...]:

@@ -6,7 +6,9 @@ import re
 
 from mlops.gates.reporting.blocks import Trend
 
-MOST = 12
+MOST = 10
+# The themes of the forges draw the line in a colour that is hard to see; this one shows in light and in dark.
+LOOK = """%%{init: {"xyChart": {"width": 900}, "themeVariables": {"xyChart": {"plotColorPalette": "#3b82c4"}}}}%%"""
 
 
 def chart(trend: Trend) -> str:
@@ -18,6 +20,7 @@ def chart(trend: Trend) -> str:
     return "\n".join(
         [
             "```mermaid",
+            LOOK,
             "xychart-beta",
             f'    title "{_label(trend.metric)} over releases"',
             f"    x-axis [{labels}]",

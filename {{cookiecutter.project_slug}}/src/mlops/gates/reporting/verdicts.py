@@ -58,7 +58,7 @@ def metric(judgement: Json) -> Section:
     row = (
         Name(judgement["metric"]), number(found.get("champion")), number(judgement["score"]),
         signed(found.get("difference")), interval(found.get("low"), found.get("high")),
-        found.get("answer", "no champion"),
+        str(found.get("answer", judgement.get("alone", NONE))),
     )  # fmt: skip
     head = "metric | champion | challenger | difference | 90 % interval | verdict"
     return Section(titled("Metric", judgement), (table(head, "lrrrrl", [row]), _beside(judgement), _rows(judgement)))
