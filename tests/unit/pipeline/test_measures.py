@@ -178,6 +178,22 @@ def test_strata_keep_every_class_in_every_sample() -> None:
     assert (counts[:, 197:].sum(axis=1) == 3).all()
 
 
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "f1_macro"])
+def test_one_row_of_a_rare_class_is_no_certainty(metric: str) -> None:
+    truth = np.r_[np.zeros(100, int), np.ones(60, int), 2]
+    right, wrong = np.eye(3)[truth], np.eye(3)[truth]
+    wrong[-1] = [1, 0, 0]
+    drawn = bootstrap.differences(metric, Judged(truth, wrong), Judged(truth, right))
+    assert drawn.min() < -0.3
+    assert np.quantile(drawn, 0.95) == 0
+
+
+def test_strata_are_shared_by_rare_classes_alone() -> None:
+    assert bootstrap.common_strata(np.repeat([0, 1, 2], [90, 20, 3])).tolist() == [0] * 90 + [2] * 23
+    for kept in (np.repeat([0, 1], [90, 3]), np.repeat([0, 1, 2], [90, 20, 10])):
+        assert bootstrap.common_strata(kept) is kept
+
+
 def test_too_many_undefined_samples_are_an_error() -> None:
     groups = np.r_[np.zeros(50), np.ones(50)]
     judged = Judged(groups.astype(int), np.c_[1 - groups, groups], 0.5)

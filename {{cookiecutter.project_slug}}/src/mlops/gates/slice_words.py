@@ -27,8 +27,8 @@ def judged_in_words(found: list[Group], metric: str, gates: Gates) -> str:
     if unsure:
         named = "; ".join(f"{_name(group)}, {group['rows']:,} rows" for group in unsure[:NAMED])
         return (
-            f"Cannot tell for {len(unsure)} of {_groups(judged)} ({named}{_more(unsure)}): these rows do not rule out a "
-            f"loss of {margin} in {metric}. None is shown to be worse.{_left_out(found, gates)}"
+            f"Cannot tell for {len(unsure)} of {_groups(judged)} ({named}{_more(unsure)}): a loss of {margin} in "
+            f"{metric} is not ruled out. None is shown to be worse.{_left_out(found, gates)}"
         )
     if judged == 1:
         return f"{_name(fine[0])} is as good as before, within {margin}.{_left_out(found, gates)}"
@@ -43,8 +43,8 @@ def weakest_in_words(found: list[Group], metric: str, overall: float, gates: Gat
     weakest = min(shown, key=lambda group: group["challenger"])
     return (
         f"There is no champion to compare with. Of {_groups(len(shown))} the weakest is {_name(weakest)} "
-        f"({weakest['rows']:,} rows): {metric} {number(weakest['challenger'], gates)}, {number(overall, gates)} overall."
-        f"{_left_out(found, gates)}"
+        f"({weakest['rows']:,} rows): {metric} {number(weakest['challenger'], gates)}, "
+        f"{number(overall, gates)} overall.{_left_out(found, gates)}"
     )
 
 

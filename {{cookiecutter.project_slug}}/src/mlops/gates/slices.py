@@ -30,7 +30,7 @@ from mlops.pipeline.slicing import groups_of
 
 FEWEST_OF_A_CLASS = 10  # of fewer, resamples all but repeat themselves and look surer than they are
 ROW_MEANS = frozenset({"accuracy", "neg_log_loss", "neg_brier_score", ECE})
-OF_ALL = "1 - MSE / variance of all rows"
+OF_ALL = "r2 by the variance of all rows"
 
 
 @dataclass(frozen=True)

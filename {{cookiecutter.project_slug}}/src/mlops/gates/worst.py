@@ -45,6 +45,8 @@ class Question:
 def worst_slices(match: Match) -> list[Value]:
     """Find the region of the input columns where the loss is largest and, with a champion, where it has grown most.
 
+    Values of restricted columns are not told, so these are not looked at.
+
     Returns:
         Of each region its conditions, and what the half of the rows that did not choose it says: the number of rows
         in it, the challenger's mean loss there and overall, the champion's there. Nothing where the rows are too few,
@@ -91,7 +93,7 @@ def _half(match: Match) -> NDArray[np.bool_]:
 
 def _questions(match: Match) -> Iterator[Question]:
     for column in match.agreed.inputs:
-        if column.name not in match.rows:
+        if column.name not in match.rows or column.restricted:
             continue
         values = match.rows[column.name]
         known = values.notna().to_numpy(dtype=bool)

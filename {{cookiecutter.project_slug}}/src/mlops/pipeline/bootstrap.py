@@ -20,6 +20,8 @@ from mlops.pipeline.ranking import Kernel, Prepare
 
 RESAMPLES = 2000
 CHUNK_CELLS = 400_000
+RARE = 10
+CLASS_MEANS = frozenset({"balanced_accuracy", "f1_macro", "precision_macro", "recall_macro"})
 ENOUGH = 0.95  # of the samples must define a metric
 
 
@@ -91,12 +93,28 @@ def values(name: str, judged: Judged, groups: NDArray[Any] | None = None) -> Flo
 def _joint(name: str, models: Sequence[Judged], groups: NDArray[Any] | None) -> Floats:
     first = models[0]
     specs = [Spec(prepare_of(name), judged) for judged in models]
-    return joint(specs, len(first.truth), strata_of(first), groups)
+    strata = common_strata(first.truth) if name in CLASS_MEANS else strata_of(first)
+    return joint(specs, len(first.truth), strata, groups)
 
 
 def strata_of(judged: Judged) -> NDArray[Any] | None:
     """Return the classes within which rows are drawn: every sample has as many of each as the rows."""
     return None if judged.is_regression else judged.truth
+
+
+def common_strata(truth: NDArray[Any]) -> NDArray[Any]:
+    """Draw classes of fewer than ten rows together with the smallest of the others.
+
+    A mean over classes gives a class of one row as much weight as any, and were it in every sample, nothing would vary.
+    """
+    labels, place, counts = np.unique(truth, return_inverse=True, return_counts=True)
+    order = np.argsort(counts, kind="stable")
+    rare = int((counts < RARE).sum())
+    if len(labels) < 3 or not rare:
+        return truth
+    stratum = np.arange(len(labels))
+    stratum[order[: rare + 1]] = order[0]
+    return stratum[place]
 
 
 def _finite(name: str, drawn: Floats) -> Floats:
