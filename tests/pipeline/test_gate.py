@@ -107,3 +107,24 @@ def test_what_is_declared_is_asked_of_real_rows(project: LivingProject) -> None:
     said = project.mlops("gate", "--base", "origin/main", expect=1)
     assert blocked(project) == [("gates.yaml of the base branch", ["behaviour", "size"])]
     assert "unit price" in said and "MB" in said
+
+
+def test_losses_that_add_up_are_stopped_by_the_best_of_the_last_releases(project: LivingProject) -> None:
+    first = project.record()["id"]
+    lenient = BAR.replace("slices: {margin: 0.05}", "slices: {margin: 0.9}")
+    (project.path / "gates.yaml").write_text(lenient, encoding="utf-8")
+    project.edit("params.yaml", "learning_rate: 0.1", "learning_rate: 0.001\n  min_samples_leaf: 800")
+    project.dvc("repro")
+    project.commit("A much simpler model, under a bar that lets it pass")
+    project.git("push", "--quiet", "origin", "main")
+    project.mlops("release", "--env", "staging")
+
+    (project.path / "gates.yaml").write_text(lenient.replace("margin: 0.3", "margin: 0.02"), encoding="utf-8")
+    project.edit("params.yaml", "learning_rate: 0.001", "learning_rate: 0.0011")
+    project.dvc("repro")
+    project.commit("The bar as it should be")
+    project.git("pull", "--quiet", "--no-rebase", "--no-edit", "origin", "main")
+    project.git("push", "--quiet", "origin", "main")
+    said = project.mlops("gate", "--base", "origin/main", expect=1)
+    assert blocked(project) == [("gates.yaml of the base branch", ["anchor"])]
+    assert f"against {first}, the best of the last releases" in said

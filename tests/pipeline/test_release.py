@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,8 @@ def test_history_of_a_release_its_successor_and_the_way_back(
     second = project.record()
     assert (second["commit"], second["data"]["batches"]) == (source, 2)
     assert second["identity"] != first["identity"]
+    gain = json.loads(project.git("show", "origin/main:deploy/envs/staging/metrics.json"))["gain"]
+    assert (gain["over"], gain["metric"], abs(gain["difference"]) < 0.2) == (first["id"], "roc_auc", True)
 
     changed = project.git("diff", "--name-only", f"{source}..origin/main").splitlines()
     assert all(path.startswith("deploy/envs/staging/") for path in changed)

@@ -17,6 +17,7 @@ from mlops.delivery.image import identity
 from mlops.delivery.layout import environments, require_environment
 from mlops.delivery.remote import storage
 from mlops.delivery.trunk import Trunk, trunk
+from mlops.gates import anchor
 from mlops.gates import report as reports
 from mlops.gates import run as gates
 from mlops.gates.reporting import card as cards
@@ -47,7 +48,9 @@ def release(env: str, *, force: bool) -> None:
     if verdict.kind == "nothing":
         say(verdict.words)
         return
-    champion = _judge(settings, line, found.commit, env, name)
+    report = _judge(settings, line, found.commit, env, name)
+    champion = None if report["champion"] is None else str(report["champion"]["id"])
+    found = candidate.with_gain(found, line.git, settings.root / candidate.METRICS, anchor.gain(report))
     image, built = builder.local_image(settings)
     if image.identity != name:
         raise MlopsError("A file of the image changed while it was judged. Let other commands end, then run again.")
@@ -64,20 +67,20 @@ def _note(settings: Settings) -> None:
         say(f"note      {note}")
 
 
-def _judge(settings: Settings, line: Trunk, commit: str, env: str, name: str) -> str | None:
+def _judge(settings: Settings, line: Trunk, commit: str, env: str, name: str) -> dict[str, Any]:
     """Demand a passing verdict on this very model against what stands; judge now if there is none.
 
     The bar is that of the commit, which is on main already; the champion is what stands at main's tip.
 
     Returns:
-        The id of the champion, None before the first release.
+        The gate's report.
     """
     report = _known(settings, line, commit, env, name) or judged(settings, commit, env, line.known())
     say(f"gate      {reports.verdict(report)}")
     if not report["passed"]:
         say(reports.text(report))
         raise Refused(f"{env} is not released: the model is refused.")
-    return None if report["champion"] is None else str(report["champion"]["id"])
+    return report
 
 
 def _known(settings: Settings, line: Trunk, commit: str, env: str, name: str) -> dict[str, Any] | None:

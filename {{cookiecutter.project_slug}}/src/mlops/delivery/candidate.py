@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,15 @@ class Candidate:
             contract=self.contract,
             metrics=self.metrics,
         )
+
+
+def with_gain(candidate: Candidate, git: Git, metrics: Path, gain: Mapping[str, Any] | None) -> Candidate:
+    """Let the release's metrics.json keep what the model won over the one before it, on the same rows."""
+    if gain is None:
+        return candidate
+    document = {**json.loads(_read(metrics)), "gain": dict(gain)}
+    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return replace(candidate, files={**candidate.files, "metrics.json": write(git, text.encode())})
 
 
 def gather(settings: Settings, git: Git, env: str, *, card: bytes) -> Candidate:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mlops.contract.errors import MlopsError
 from mlops.contract.near import did_you_mean
+from mlops.contract.text import read_yaml
 from mlops.gates.expectation import Expectation
 from mlops.pipeline.measures import known
 
@@ -140,9 +140,7 @@ def parse(text: str, where: str = "gates.yaml") -> Gates:
         MlopsError: It is not valid YAML, a key is not one of ours, or a value breaks its rule.
     """
     try:
-        return Gates.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise MlopsError(f"{where}: not valid YAML: {error}") from error
+        return Gates.model_validate(read_yaml(text, where))
     except ValidationError as error:
         raise MlopsError(f"{where}: {_words(error)}") from error
 
