@@ -138,7 +138,7 @@ def crowd(names: int = 3000) -> Json:
                 answer["details"]["checks"] *= 200
         judgement["bar"] = NAME * 9
     made["changes"] = {kind: [NAME * 3] * names for kind in ("data", "contract", "params", "gates")}
-    made["overrides"] *= 200
+    made["overrides"] = [o | {"reason": NAME * 9, "reviewer": NAME} for o in made["overrides"] * 200]
     made["trend"] *= 400
     return made
 
@@ -149,6 +149,7 @@ def test_3000_groups_with_names_of_200_characters_fit() -> None:
     assert rendered(text).balanced
     assert text.startswith("<!-- mlops-gate:staging -->\n\n## ❌ NO: blocked by slices.")
     assert "Left out here for length: " in text
+    assert "### Overrides\n" in text and "### Gates that do not block\n" in text
 
 
 def test_the_least_important_leaves_first_and_is_named() -> None:
@@ -165,7 +166,7 @@ def test_the_least_important_leaves_first_and_is_named() -> None:
         assert len(titles(text)) <= len(titles(before))
         before = text
     assert "Left out here for length" in before
-    assert titles(before)[0] == ("Metric", "")
+    assert titles(before) == [("Metric", ""), ("Overrides", ""), ("Gates that do not block", "")]
 
 
 def test_however_short_the_verdict_stays() -> None:

@@ -21,6 +21,7 @@ def gate(base: str | None, env: str) -> None:
     Dvc(settings.root).require_reproduced()
     found = judged(settings, base, env)
     say(reports.text(found))
+    say("More, with plots: reports/report.html")
     if not found["passed"]:
         raise Refused("the model is refused. What would pass stands in gates.yaml of the base branch.")
 

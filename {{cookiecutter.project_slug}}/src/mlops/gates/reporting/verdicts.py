@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mlops.gates.reporting.blocks import Block, Bullets, Cell, Mark, Name, Paragraph, Section, Strong, Table, table
+from mlops.gates.reporting.escape import short
 from mlops.gates.reporting.numbers import NONE, count, interval, number, share, signed
 from mlops.gates.reporting.parts import Json, titled
+
+REASON = 200
 
 
 def headline(report: Json) -> str:
@@ -61,7 +64,8 @@ def metric(judgement: Json) -> Section:
         str(found.get("answer", judgement.get("alone", NONE))),
     )  # fmt: skip
     head = "metric | champion | challenger | difference | 90 % interval | verdict"
-    return Section(titled("Metric", judgement), (table(head, "lrrrrl", [row]), _beside(judgement), _rows(judgement)))
+    blocks = (table(head, "lrrrrl", [row]), _beside(judgement), _rows(judgement))
+    return Section(titled("Metric", judgement), blocks, keep=120)
 
 
 def _beside(judgement: Json) -> Table:
@@ -100,19 +104,25 @@ def exceptions(report: Json) -> list[Section]:
     """Show what does not block, who says so and until when: always, so that nobody forgets it."""
     sections = []
     overrides: list[tuple[Cell, ...]] = [
-        (o["gate"], Name(o["reviewer"]), o["reason"], f"until {o['expires']}" + ("" if o["active"] else ", has ended"))
+        (
+            o["gate"],
+            Name(o["reviewer"]),
+            short(o["reason"], REASON),
+            f"until {o['expires']}" + ("" if o["active"] else ", has ended"),
+        )
         for o in report.get("overrides") or []
     ]
     if overrides:
         ended = any(not o["active"] for o in report["overrides"])
         note = (Paragraph("Those that have ended do nothing: take them out of `gates.yaml`."),) if ended else ()
         head = "gate | reviewer | reason | holds"
-        sections.append(Section("Overrides", (table(head, "llll", overrides, most=30), *note)))
+        sections.append(Section("Overrides", (table(head, "llll", overrides, most=12), *note), keep=130))
     modes = dict.fromkeys(
-        (gate, mode["mode"], mode["reason"])
+        (gate, mode["mode"], short(mode["reason"], REASON))
         for judgement in report["judgements"]
         for gate, mode in ((judgement.get("gates") or {}).get("modes") or {}).items()
     )
     if modes:
-        sections.append(Section("Gates that do not block", (table("gate | mode | reason", "lll", list(modes)),)))
+        head = "gate | mode | reason"
+        sections.append(Section("Gates that do not block", (table(head, "lll", list(modes), most=12),), keep=130))
     return sections
