@@ -83,6 +83,14 @@ def test_two_bars_have_their_own_tables() -> None:
     assert "## ❌ NO: blocked by slices." in text
 
 
+def test_what_two_bars_found_alike_is_told_once() -> None:
+    made = two_bars()
+    assert "\n".join(lines(made)).count("<summary>Calibration") == 1
+    calibration = next(c for c in made["judgements"][1]["checks"] if c["gate"] == "calibration")
+    calibration["details"]["ece"] = 0.5
+    assert "\n".join(lines(made)).count("<summary>Calibration, by gates.yaml") == 2
+
+
 def test_the_first_model_and_gates_without_details() -> None:
     text = "\n".join(lines(first()))
     assert "## ✅ YES: every gate passes." in text

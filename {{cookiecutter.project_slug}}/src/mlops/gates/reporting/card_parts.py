@@ -112,8 +112,8 @@ def ethics(facts: Facts) -> list[Block]:
     if protected:
         blocks.append(Paragraph(("Protected columns: ", *_listed([c.name for c in protected]))))
     else:
-        said = f"; the contract says `fairness: {agreed.fairness}`" if agreed.fairness else ""
-        blocks.append(Paragraph(f"No column is tagged `protected`{said}."))
+        said = f": {agreed.fairness}" if agreed.fairness else "."
+        blocks.append(Paragraph(f"No column is tagged `protected`{said}"))
     if restricted:
         blocks.append(Paragraph(("Restricted, and never logged: ", *_listed([c.name for c in restricted]))))
     return blocks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from mlops.gates.reporting import further, groups, verdicts
@@ -25,7 +26,7 @@ def document(report: Json, metrics: Json | None = None, notebook: str = "") -> D
         top += [verdicts.metric(judgement), verdicts.gates(judgement)]
     below: list[Section] = []
     for part in (groups.slices, groups.fairness, further.behaviour, further.calibration, further.cost):
-        below += [section for judgement in judged for section in part(judgement)]
+        below += _once(part, judged)
     return Document(
         env=str(report["env"]),
         outcome=outcome(report),
@@ -40,6 +41,14 @@ def document(report: Json, metrics: Json | None = None, notebook: str = "") -> D
             *further.notebook(notebook),
         ),
     )
+
+
+def _once(part: Callable[[Json], list[Section]], judged: list[Json]) -> list[Section]:
+    """Write a part for each bar, or once where all bars found the same."""
+    first, *others = ([section.blocks for section in part(judgement)] for judgement in judged)
+    if all(blocks == first for blocks in others):
+        return part({**judged[0], "several": False})
+    return [section for judgement in judged for section in part(judgement)]
 
 
 def _linear(judgement: Json, metrics: Json) -> Any:

@@ -79,7 +79,7 @@ def fairness(judgement: Json) -> list[Section]:
     columns = found.get("columns") or []
     if not columns:
         declared = found.get("declared")
-        said = f"None declared: {declared}" if declared else None
+        said = f"No column is protected: {declared}" if declared else None
         return [Section(titled("Fairness", judgement), (Paragraph(said),), "closed", 70)] if said else []
     blocks: tuple[Block, ...] = (_measures(columns), *rates(columns))
     return [Section(titled("Fairness: gaps between protected groups", judgement), blocks, fold(outcome), 80)]

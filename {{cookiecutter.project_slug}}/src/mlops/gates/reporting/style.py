@@ -22,7 +22,7 @@ td { overflow-wrap: break-word; max-width: min(48em, 78vw); }
 .none { --tone: var(--faint); }
 .scroll { overflow-x: auto; margin: .5rem 0; border: 1px solid var(--line); border-radius: 6px; }
 .scroll:focus-visible { outline: 2px solid var(--challenger); }
-table { border-collapse: collapse; width: max-content; min-width: 100%; font-size: .9rem; }
+table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 table { font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 10px; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
 th, td { min-width: 5.5em; }
@@ -40,6 +40,7 @@ figure { margin: 0; }
 figcaption { font-weight: 600; }
 svg { width: 100%; height: auto; display: block; font-family: system-ui, sans-serif; }
 footer { color: var(--ink); margin: 2rem 0; font-size: .85rem; border-top: 1px solid var(--line); padding-top: 8px; }
+@media (max-width: 800px) { table { width: max-content; min-width: 100%; } }
 @media (max-width: 480px) { body { font-size: 15px; } main { padding: 12px; } .banner { padding: 12px; } }
 @media print { details { break-inside: avoid; } }
 """

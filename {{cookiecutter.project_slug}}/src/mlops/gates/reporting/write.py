@@ -32,7 +32,9 @@ def write(root: Path, report: dict[str, Any], notebook: str | None = None) -> tu
     address = os.environ.get("MLFLOW_TRACKING_URI", "") if notebook is None else notebook
     told = document(report, found(folder / "metrics.json"), address)
     (folder / MARKDOWN).write_text(comment(told), encoding="utf-8")
-    curves = report.get("curves") or {"challenger": found(folder / "curves.json")}
+    curves = report.get("curves") or {}
+    if not curves.get("challenger"):
+        curves = curves | {"challenger": found(folder / "curves.json")}
     drawn = plots(report | {"curves": curves}, found(folder / "importance.json"))
     (folder / PAGE).write_text(page(told, drawn, facts(report)), encoding="utf-8")
     return folder / MARKDOWN, folder / PAGE
