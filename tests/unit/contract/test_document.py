@@ -15,7 +15,7 @@ id: flights
 version: 1.0.0
 customProperties:
   - {property: timezone, value: America/New_York}
-  - {property: fairness, value: none}
+  - {property: fairness, value: none, description: Airports are no persons.}
 schema:
   - name: flights
     quality:
@@ -38,7 +38,11 @@ def test_it_reads_what_is_written(tmp_path: Path) -> None:
     path.write_text(BASE, encoding="utf-8")
     contract = load(path)
     assert contract.sha256 == sha256(BASE.encode()).hexdigest()
-    assert (str(contract.timezone), contract.fairness, contract.target.name) == ("America/New_York", "none", "late")
+    assert (str(contract.timezone), contract.fairness, contract.target.name) == (
+        "America/New_York",
+        "Airports are no persons.",
+        "late",
+    )
     assert [column.name for column in contract.inputs] == ["when", "origin", "distance"]
     distance = contract.column("distance")
     assert distance.restricted
@@ -59,6 +63,8 @@ def test_it_reads_what_is_written(tmp_path: Path) -> None:
     [
         ("v3.2.0", "v2.2.2", "apiVersion is 'v2.2.2'"),
         ("DataContract", "Contract", "kind is 'Contract'"),
+        ("fairness, value: none", "fairness, value: nine", "fairness is 'nine'. Did you mean 'none'"),
+        (", description: Airports are no persons.", "", "fairness is 'none' without a reason"),
         ("id: flights", "ID: flights", "Did you mean 'id'"),
         ("version: 1.0.0", "version: 1.0", "version is 1.0"),
         ("America/New_York", "America/New_Yrok", "Did you mean 'America/New_York'"),

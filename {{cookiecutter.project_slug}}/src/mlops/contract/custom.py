@@ -39,3 +39,18 @@ def leak_reviewed(source: SchemaProperty, here: str) -> bool:
     """Say whether somebody vouches for a column that looks like a leak of the target."""
     own = custom(source.customProperties, ("leak",), here)
     return "leak" in own and bool(choice(own["leak"], ("reviewed",), "leak", here))
+
+
+def fairness(entries: Sequence[CustomProperty] | None, where: str) -> str | None:
+    """Read why no column is `protected`, where the contract says so.
+
+    Raises:
+        MlopsError: It says something else than none, or gives no reason.
+    """
+    said = next((entry for entry in entries or () if entry.property == "fairness"), None)
+    if said is None:
+        return None
+    choice(said.value, ("none",), "fairness", where)
+    if not (said.description or "").strip():
+        raise MlopsError(f"{where}: fairness is 'none' without a reason. Write it as the property's `description`.")
+    return " ".join(str(said.description).split())

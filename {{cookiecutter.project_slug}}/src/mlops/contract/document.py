@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
 from pydantic import ValidationError
 
-from mlops.contract.custom import custom, leak_reviewed
+from mlops.contract.custom import custom, fairness, leak_reviewed
 from mlops.contract.errors import MlopsError
 from mlops.contract.keys import check_keys
 from mlops.contract.model import NEVER_INPUT, ROLES, Column, Contract
@@ -67,7 +67,7 @@ def parse(text: str, where: str = "contract.yaml", digest: str | None = None) ->
         columns=columns,
         table_rules=table_rules(table, where),
         purpose=(document.description.purpose or "") if document.description else "",
-        fairness=str(own["fairness"]) if "fairness" in own else None,
+        fairness=fairness(document.customProperties, where),
     )
 
 

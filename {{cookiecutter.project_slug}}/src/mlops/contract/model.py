@@ -92,7 +92,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """What one row of the data is."""
+    """What one row of the data is; `fairness` is the reason why no column is `protected`, where it gives one."""
 
     id: str
     name: str

@@ -28,6 +28,7 @@ from mlops.gates.match import Match, Question
 from mlops.gates.rows import ENOUGH, keys
 from mlops.gates.slices import check_slices
 from mlops.pipeline import dataset, prepare
+from mlops.pipeline.curves import curves
 from mlops.pipeline.params import Params
 from mlops.pipeline.served import serve
 from mlops.settings import Settings
@@ -114,4 +115,5 @@ def seen_by(settings: Settings, bar: Bar, match: Match) -> Match:
 
 def curves_of(match: Match) -> dict[str, Any]:
     """Compute what the report's plots show, of both models."""
-    return {"challenger": None, "champion": None}
+    theirs = match.champion and curves(match.champion, match.task.classes)
+    return {"challenger": curves(match.challenger, match.task.classes), "champion": theirs}
