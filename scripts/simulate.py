@@ -47,7 +47,7 @@ SHARES: dict[TaskKind, tuple[float, ...]] = {"binary": (0.8, 0.2), "multiclass":
 GROUPS, BAD, SLICE_LOSS = 10, "g3", 3
 TOGETHER = 10  # simulations that share their bootstrap samples, which depend on the classes alone
 REPLICATES = {150: 1000, 2_000: 400, 20_000: 150}
-SLICE_REPLICATES = {2_000: (300, 50), 20_000: (60, 20)}  # equal refits, one group degraded
+SLICE_REPLICATES = {2_000: (300, 50), 20_000: (150, 20)}  # equal refits, one group degraded
 
 
 @dataclass(frozen=True)
