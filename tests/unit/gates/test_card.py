@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from baking import PROJECT
 from unit.gates.rendering import caught, rendered
 from unit.gates.reporting import FAIRNESS, IMPORTANCE, METRICS
 
@@ -186,3 +187,8 @@ def test_results_of_a_first_model_are_enough(project: Settings) -> None:
     assert "By group" not in cards.render(project)
     (project.root / "reports" / "fairness.json").write_text('{"declared": "none"}', encoding="utf-8")
     assert "Between protected groups" not in cards.render(project)
+
+
+def test_make_check_looks_at_the_card() -> None:
+    recipe = (PROJECT / "Makefile").read_text(encoding="utf-8").split("\ncheck:")[1].split("\n\n")[0]
+    assert "\tmlops card --check" in recipe
