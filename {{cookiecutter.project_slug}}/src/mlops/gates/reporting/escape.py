@@ -1,7 +1,7 @@
 """Values from data and people, made inert: in Markdown as GitHub and GitLab read it, in HTML, and on a terminal.
 
 Both forges look for mentions, references, emoji and addresses in the *rendered* text, so character entities alone do
-not stop `@everyone`; they leave `<code>` alone. A value therefore stands in `<code>`, and in a sentence a word joiner
+not stop `@everyone`; they leave code alone. A value therefore stands in code, and in a sentence a word joiner
 (U+2060, without width) parts the sign from what it would point at.
 """
 
@@ -25,6 +25,7 @@ POINTS = re.compile(r"(?<=[@#!$%~&^:\\{\[*])(?=\S)")
 WWW = re.compile(r"(?i)(?<=www)(?=\.)")
 TICKET = re.compile(r"(?<=[A-Za-z0-9_]-)(?=\d)(?<![\d]-)")
 COMMIT = re.compile(r"[0-9a-f]{7,}")
+PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .,:=+*/<>()≤-]*")
 SPAN = re.compile(r"`([^`]+)`")
 LIST = re.compile(r"^(?=\s*(?:[-+](?:\s|$)|--|=|\d+[.)](?:\s|$)))")
 
@@ -49,8 +50,9 @@ def short(text: str, longest: int = LONGEST) -> str:
 
 
 def code(value: object) -> str:
-    """Write a value for Markdown: code in which every sign is an entity."""
-    return f"<code>{short(visible(value)).translate(PUNCTUATION)}</code>"
+    """Write a value for Markdown: a code span, and where it could end that, code in which every sign is an entity."""
+    text = short(visible(value))
+    return f"`{text}`" if PLAIN.fullmatch(text) else f"<code>{text.translate(PUNCTUATION)}</code>"
 
 
 def prose(sentence: str, longest: int = 700) -> str:

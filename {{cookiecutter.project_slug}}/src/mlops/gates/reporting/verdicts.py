@@ -61,11 +61,17 @@ def metric(judgement: Json) -> Section:
     row = (
         Name(judgement["metric"]), number(found.get("champion")), number(judgement["score"]),
         signed(found.get("difference")), interval(found.get("low"), found.get("high")),
-        str(found.get("answer", judgement.get("alone", NONE))),
+        _answer(found) or str(judgement.get("alone", NONE)),
     )  # fmt: skip
     head = "metric | champion | challenger | difference | 90 % interval | verdict"
     blocks = (table(head, "lrrrrl", [row]), _beside(judgement), _rows(judgement))
     return Section(titled("Metric", judgement), blocks, keep=120)
+
+
+def _answer(found: Json) -> str:
+    """Call it better where even the lower bound is."""
+    better = found.get("answer") == "not worse" and found["low"] > 0
+    return "better" if better else str(found.get("answer", ""))
 
 
 def _beside(judgement: Json) -> Table:
