@@ -43,7 +43,7 @@ def test_squared_scores_are_blocked_although_they_rank_the_same() -> None:
     assert measure("roc_auc", challenger) == measure("roc_auc", champion)
     check = check_calibration(match(challenger, champion), GATES)
     assert (check.outcome, check.details["answer"]) == ("block", "worse")
-    assert "further from true probabilities than the champion's" in check.words
+    assert "further off than the champion's" in check.words
     assert check.details["brier"] > check.details["champion_brier"]
     assert check.details["difference"] == pytest.approx(check.details["ece"] - check.details["champion_ece"])
 

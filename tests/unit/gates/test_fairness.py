@@ -48,7 +48,7 @@ def test_scores_shifted_for_one_group_are_blocked_and_the_measure_is_named() -> 
     shifted = judged(strength - 0.5 * (sex == "F").to_numpy(), truth)
     check = check_fairness(match(shifted, judged(strength, truth), sex=sex), GATES, None)
     assert check.outcome == "block"
-    assert check.words.startswith("Less fair than the champion by demographic parity (sex), equal opportunity (sex)")
+    assert check.words.startswith("Less fair than the champion by demographic parity, equal opportunity, equalized odds (sex). ")
     assert "F is selected in" in check.words
     assert measures(check)["demographic_parity"]["answer"] == "worse"
     assert [group["group"] for group in check.details["columns"][0]["groups"]] == ["F", "M"]
@@ -65,6 +65,26 @@ def test_on_60_rows_it_cannot_tell(when_unsure: str, outcome: str) -> None:
     few = check_fairness(rows, GATES, None)
     assert {values["answer"] for values in measures(few).values()} == {"too few rows"}
     assert few.outcome == "warn" and "fewer than two groups" in few.words
+
+
+def test_a_model_that_says_the_same_of_every_row_is_not_doubted_for_few_rows() -> None:
+    sex, strength, truth = people(130, 1)
+    check = check_fairness(match(judged(strength, truth), judged(strength, truth), sex=sex), GATES, None)
+    assert check.outcome == "pass"
+    nearly = strength.copy()
+    nearly[np.flatnonzero(strength > 0.5)[:1]] = -3
+    assert check_fairness(match(judged(nearly, truth), judged(strength, truth), sex=sex), GATES, None).outcome == "warn"
+
+
+def test_a_growth_that_is_doubted_is_shown_with_the_bound_that_doubts_it() -> None:
+    for seed in range(6):
+        sex, strength, truth = people(400, seed)
+        shifted = judged(strength - 0.3 * (sex == "F").to_numpy(), truth)
+        columns = {f"sex{copy}": sex for copy in range(6)}
+        found = measures(check_fairness(match(shifted, judged(strength, truth), **columns), GATES, None))
+        for one in (found["demographic_parity"], found["equal_opportunity"]):
+            beyond = one["difference"] > 0.05 and one["difference_low"] > 0
+            assert beyond == (one["answer"] == "worse")
 
 
 def test_a_gap_of_13_points_between_small_groups_may_be_chance() -> None:

@@ -92,7 +92,8 @@ def _known(settings: Settings, line: Trunk, commit: str, env: str, name: str) ->
     standing = histories.current(histories.history(line.git, env, tip))
     champion = (report["champion"] or {}).get("id")
     same = (report["env"], report["identity"], champion) == (env, name, standing.id if standing else None)
-    return report if same and report["base"] in (commit, tip) else None
+    # An override may have ended since.
+    return report if same and report["base"] in (commit, tip) and not report["overrides"] else None
 
 
 def rollback(env: str, to: str | None) -> None:

@@ -15,6 +15,10 @@ from mlops.data.useless import may_be_group, useless
 
 MOST_SLICES = 3
 SLICE_VALUES = range(2, 13)
+FAIRNESS = (
+    "fairness: no column is called like a personal trait. Tag one `protected`, or say in contract.yaml why there is "
+    "none; until then the gate warns. docs/reference/gates.md says how."
+)
 
 
 @dataclass
@@ -62,6 +66,8 @@ def decide_roles(columns: Mapping[str, Profile], target: Target, time: str | Non
         if is_protected(name):
             why = "a personal trait; take `input` away if the model must not see it"
             roles.tag(name, ["protected", "input"], why)
+    if not any("protected" in tags for tags in roles.tags.values()):
+        roles.decisions.append(FAIRNESS)
     _decide_slices(roles, _open(roles, others))
     if not any(_is_input(roles.tags.get(name, [])) for name in others):
         raise MlopsError(

@@ -43,11 +43,11 @@ def check_calibration(match: Match, gates: Gates) -> Check:
     against = None if match.champion is None else _against(match.champion, error, drawn, gates.calibration.margin)
     limit = _limit(error, typical, bound, gates.calibration.max_ece)
     outcome, words = _answer(gates, against, limit)
-    shown = f"Expected calibration error {error:.3f}; a perfectly calibrated model would show {typical:.3f} here"
+    shown = f"Expected calibration error {error:.3f}, of which {typical:.3f} is what chance makes of any model here"
     if against is not None:
         shown += (
-            f"; the champion's is {against.champion:.3f}, a growth of {against.difference:+.3f} "
-            f"({against.low:+.3f} to {against.high:+.3f}), margin {gates.calibration.margin}"
+            f"; the champion's is {against.champion:.3f} (difference {against.difference:+.3f}, 90 % interval "
+            f"{against.low:+.3f} to {against.high:+.3f}, margin {gates.calibration.margin})"
         )
     details = _details(match, error, typical, drawn[:, 0], against)
     details |= {"limit": gates.calibration.max_ece, "limit_answer": limit}
@@ -101,15 +101,15 @@ def _limit(error: float, typical: float, bound: float, limit: float | None) -> s
 
 def _answer(gates: Gates, against: Against | None, limit: str | None) -> tuple[Outcome, str]:
     if against is not None and against.answer == "worse":
-        return "block", "The scores are further from true probabilities than the champion's."
+        return "block", "Read as probabilities, the scores are further off than the champion's."
     if limit == "too large":
         most = gates.calibration.max_ece
-        return "block", f"The scores are further from true probabilities than chance and the limit of {most} allow."
+        return "block", f"Read as probabilities, the scores are further off than chance and the limit of {most} allow."
     if limit == "cannot tell" or (against is not None and against.answer == "cannot tell"):
-        return gates.when_unsure, "Cannot tell from these rows whether the scores are worse as probabilities."
+        return gates.when_unsure, "Cannot tell from these rows whether the scores are further off as probabilities."
     if against is None:
         return "pass", "There is no champion to compare with."
-    return "pass", "The scores are as good as probabilities as the champion's."
+    return "pass", "Read as probabilities, the scores are as good as the champion's."
 
 
 def _details(match: Match, error: float, typical: float, drawn: Floats, against: Against | None) -> dict[str, Any]:

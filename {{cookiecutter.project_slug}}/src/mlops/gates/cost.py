@@ -163,9 +163,12 @@ def _words(found: list[Timed], sure: list[Timed], beyond: list[Timed], problem: 
     ratios = [timed.ratio for timed in found if timed.ratio is not None]
     if not ratios:
         return f"There is no champion to compare with; {ours}."
-    times = " and ".join(f"{ratio:.2g}" for ratio in ratios)
+    each = " and ".join(
+        f"{timed.request.said} takes {_ms(timed.challenger)} ({timed.ratio:.2g} times the champion's)"
+        for timed in found
+    )
     small = ", a difference too small to matter" if max(ratios) > limit else ""
-    return f"Scoring takes {times} times as long as the champion ({ours}){small}; at most {limit:g} times is allowed."
+    return f"Scoring {each}{small}; at most {limit:g} times is allowed."
 
 
 def _against(timed: Timed) -> str:

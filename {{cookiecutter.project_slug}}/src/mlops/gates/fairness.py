@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from mlops.gates.bar import Gates
 from mlops.gates.match import Check, Match, Outcome
 from mlops.gates.verdict import answer
@@ -37,11 +39,6 @@ class Finding:
     column: str
     gap: Gap | None
     values: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        """How sentences call it."""
-        return f"{self.values['measure'].replace('_', ' ')} ({self.column})"
 
     @property
     def badness(self) -> float:
@@ -89,6 +86,7 @@ def gated(match: Match, gates: Gates) -> tuple[str, ...]:
 
 def _findings(match: Match, gates: Gates, column: Examined, columns: list[Examined]) -> list[Finding]:
     deciding = gated(match, gates)
+    same = _alike(match)
     tests = sum(None not in other.gaps.get(measure, (None,)) for other in columns for measure in deciding)
     return [
         Finding(
@@ -96,7 +94,7 @@ def _findings(match: Match, gates: Gates, column: Examined, columns: list[Examin
             gaps[0],
             {
                 **gap_values(measure, gaps[0]),
-                **_growth(gates, column, gaps, max(tests, 1)),
+                **_growth(gates, column, gaps, max(tests, 1), same),
                 "limit": gates.fairness.max_gap,
                 "limit_answer": _limit(gates, gaps[0]),
                 "gated": measure in deciding,
@@ -106,18 +104,26 @@ def _findings(match: Match, gates: Gates, column: Examined, columns: list[Examin
     ]
 
 
-def _growth(gates: Gates, column: Examined, gaps: tuple[Gap | None, ...], tests: int) -> dict[str, Any]:
-    """Compare the challenger's gap with the champion's; each keeps its own two groups, the furthest apart."""
+def _growth(gates: Gates, column: Examined, gaps: tuple[Gap | None, ...], tests: int, same: bool) -> dict[str, Any]:
+    """Compare the challenger's gap with the champion's; each keeps its own two groups, the furthest apart.
+
+    The bounds are those that decide: the lower one allows for all `tests`. Models that say the `same` of every row are
+    not told apart by the chance that few rows leave.
+    """
     keys = ("champion", "difference", "difference_low", "difference_high")
     if gaps[0] is None:
         return {**dict.fromkeys(keys), "answer": "too few rows" if len(column.judged) < 2 else "not defined"}
     if len(gaps) == 1 or gaps[1] is None:
         return {**dict.fromkeys(keys), "answer": "no champion" if len(gaps) == 1 else "not defined"}
     growth, drawn = gaps[0].value - gaps[1].value, gaps[0].drawn - gaps[1].drawn
-    (low, high), (surely, _) = bounds(drawn), bounds(drawn, tests)
+    low, high = (0.0, 0.0) if same else (bounds(drawn, tests)[0], bounds(drawn)[1])
     numbers = (plain(value) for value in (gaps[1].value, growth, low, high))
     # A growing gap is a loss: the three verdicts read it with its sign turned.
-    return {**dict(zip(keys, numbers, strict=True)), "answer": answer(-growth, -high, -surely, gates.fairness.margin)}
+    return {**dict(zip(keys, numbers, strict=True)), "answer": answer(-growth, -high, -low, gates.fairness.margin)}
+
+
+def _alike(match: Match) -> bool:
+    return match.champion is not None and np.array_equal(match.challenger.predictions, match.champion.predictions)
 
 
 def _limit(gates: Gates, gap: Gap | None) -> str | None:
@@ -139,16 +145,16 @@ def _answer(gates: Gates, found: list[Finding], match: Match) -> tuple[Outcome, 
         heads = [f"Less fair than the champion by {_names(worse)}."] if worse else []
         heads += [f"Beyond the limit of {gates.fairness.max_gap} by {_names(large)}."] if large else []
         return "block", " ".join([*heads, _sentence(_worst(worse or large))])
-    watched = found if match.champion is not None else []
+    watched = found if match.champion is not None and not _alike(match) else []
     unsure = [finding for finding in watched if finding.values["answer"] in UNSURE]
     unsure += [
         finding for finding in found if finding.values["limit_answer"] == "cannot tell" and finding not in unsure
     ]
     if unsure:
-        return gates.when_unsure, f"Cannot tell for {_names(unsure)}. {_sentence(_worst(unsure))}"
+        return gates.when_unsure, f"Cannot tell for {_names(unsure)}. {_sentence(_worst(unsure), gates)}"
     if not found:
         return "pass", "No measure of fairness applies to this task."
-    shown = _sentence(_worst(found))
+    shown = _sentence(_worst(found), gates)
     if match.champion is None:
         within = "" if gates.fairness.max_gap is None else f" No gap is above the limit of {gates.fairness.max_gap}."
         return "pass", f"There is no champion to compare with.{within} {shown}"
@@ -156,17 +162,23 @@ def _answer(gates: Gates, found: list[Finding], match: Match) -> tuple[Outcome, 
 
 
 def _names(found: list[Finding]) -> str:
-    return ", ".join(finding.name for finding in found)
+    by_column: dict[str, list[str]] = {}
+    for finding in found:
+        by_column.setdefault(finding.column, []).append(finding.values["measure"].replace("_", " "))
+    columns: dict[str, list[str]] = {}
+    for column, measures in by_column.items():
+        columns.setdefault(", ".join(measures), []).append(column)
+    return "; ".join(f"{measures} ({', '.join(named)})" for measures, named in columns.items())
 
 
 def _worst(found: list[Finding]) -> Finding:
     return max(found, key=lambda finding: (finding.gap is not None, finding.badness))
 
 
-def _sentence(finding: Finding) -> str:
+def _sentence(finding: Finding, gates: Gates) -> str:
     gap, values = finding.gap, finding.values
     if gap is None:
-        return f"{finding.column}: fewer than two groups have the rows that it takes."
+        return f"{finding.column}: fewer than two groups have {gates.fairness.min_rows} rows and outcomes of both kinds."
     rates = SAID[gap.rate].format(_short(gap.lowest), gap.low_rate, _short(gap.highest), gap.high_rate)
     words = f"{finding.column}: {rates}, a gap of {gap.value:.2f} ({values['low']:.2f} to {values['high']:.2f})"
     if values["champion"] is None:

@@ -117,7 +117,7 @@ def not_worse(gates: Gates, found: Comparison, rows: int) -> Check:
     return Check(
         "champion",
         outcome,
-        f"Cannot tell whether it is worse: {bounds}. "
+        f"Cannot tell whether it is worse by more than the margin of {gates.margin}: {bounds}. "
         f"The smallest loss that these rows could show is {found.smallest_loss:.4f}.",
     )
 

@@ -41,6 +41,13 @@ figcaption { font-weight: 600; }
 svg { width: 100%; height: auto; display: block; font-family: system-ui, sans-serif; }
 footer { color: var(--ink); margin: 2rem 0; font-size: .85rem; border-top: 1px solid var(--line); padding-top: 8px; }
 @media (max-width: 800px) { table { width: max-content; min-width: 100%; } }
+@media (max-width: 600px) {
+  table:has(.mark) { width: 100%; }
+  tr:has(.mark) { display: flex; flex-wrap: wrap; border-top: 1px solid var(--line); }
+  tr:has(.mark) td { border: 0; padding-bottom: 0; }
+  tr:has(.mark) td:last-child { flex-basis: 100%; max-width: 100%; padding: 0 10px 6px; }
+  thead:has(+ tbody .mark) { display: none; }
+}
 @media (max-width: 480px) { body { font-size: 15px; } main { padding: 12px; } .banner { padding: 12px; } }
 @media print { details { break-inside: avoid; } }
 """
