@@ -144,7 +144,7 @@ def _answer(gates: Gates, found: list[Finding], match: Match) -> tuple[Outcome, 
     if worse or large:
         heads = [f"Less fair than the champion by {_names(worse)}."] if worse else []
         heads += [f"Beyond the limit of {gates.fairness.max_gap} by {_names(large)}."] if large else []
-        return "block", " ".join([*heads, _sentence(_worst(worse or large))])
+        return "block", " ".join([*heads, _sentence(_worst(worse or large), gates)])
     watched = found if match.champion is not None and not _alike(match) else []
     unsure = [finding for finding in watched if finding.values["answer"] in UNSURE]
     unsure += [
@@ -178,7 +178,9 @@ def _worst(found: list[Finding]) -> Finding:
 def _sentence(finding: Finding, gates: Gates) -> str:
     gap, values = finding.gap, finding.values
     if gap is None:
-        return f"{finding.column}: fewer than two groups have {gates.fairness.min_rows} rows and outcomes of both kinds."
+        return (
+            f"{finding.column}: fewer than two groups have {gates.fairness.min_rows} rows and outcomes of both kinds."
+        )
     rates = SAID[gap.rate].format(_short(gap.lowest), gap.low_rate, _short(gap.highest), gap.high_rate)
     words = f"{finding.column}: {rates}, a gap of {gap.value:.2f} ({values['low']:.2f} to {values['high']:.2f})"
     if values["champion"] is None:
