@@ -48,6 +48,11 @@ def test_squared_scores_are_blocked_although_they_rank_the_same() -> None:
     assert check.details["difference"] == pytest.approx(check.details["ece"] - check.details["champion_ece"])
 
 
+def test_no_zero_has_a_sign_of_its_own() -> None:
+    same = judged(*outcomes(300))
+    assert "difference +0.000, 90 % interval +0.000 to +0.000" in check_calibration(match(same, same), GATES).words
+
+
 @pytest.mark.parametrize(("when_unsure", "outcome"), [("warn", "warn"), ("block", "block")])
 def test_on_60_rows_it_cannot_tell(when_unsure: str, outcome: str) -> None:
     score, truth = outcomes(60)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from unit.gates.reporting import first, report, two_bars
 
 from mlops.gates.report import text, verdict
+from mlops.gates.reporting.numbers import interval
+from mlops.gates.reporting.parts import details
 
 
 def test_the_verdict_comes_first() -> None:
@@ -29,7 +31,9 @@ def test_the_worst_groups_and_gaps_are_named_and_no_others() -> None:
         ["carrier:", "EV"], ["carrier:", "YV"], ["distance:", "872–1389"],
     ]  # fmt: skip
     assert lines[at + 4] == "  Gaps between protected groups:"
-    assert "equal_opportunity" in lines[at + 5] and lines[at + 5].endswith("worse")
+    assert "equal opportunity" in lines[at + 5] and lines[at + 5].endswith("worse")
+    gap = details(report()["judgements"][0], "fairness")[0]["columns"][0]["measures"][1]
+    assert f"grown by {interval(gap['difference_low'], gap['difference_high'], '+.3f')}" in lines[at + 5]
 
 
 def test_each_bar_has_a_table() -> None:

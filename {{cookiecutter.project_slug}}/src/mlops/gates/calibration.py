@@ -88,7 +88,7 @@ def _against(champion: Judged, error: float, drawn: Floats, margin: float) -> Ag
     theirs = calibration_error(champion)
     # Chance adds to each error, and resampling adds it again: the interval leans to no difference, never to a false no.
     found = compare(-theirs, -error, drawn[:, 1] - drawn[:, 0], margin)
-    return Against(theirs, error - theirs, -found.high, -found.low, found.answer)
+    return Against(theirs, error - theirs, 0.0 - found.high, 0.0 - found.low, found.answer)
 
 
 def _limit(error: float, typical: float, bound: float, limit: float | None) -> str | None:

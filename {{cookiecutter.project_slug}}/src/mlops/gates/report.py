@@ -61,21 +61,35 @@ def _slices(judgement: dict[str, Any]) -> list[str]:
 
 
 def _fairness(judgement: dict[str, Any]) -> list[str]:
-    """Name each gap that is not fine."""
+    """Name each gap that is not fine among those that decide."""
     found, _ = details(judgement, "fairness")
     pairs = [(c["column"], m) for c in found.get("columns") or [] for m in c.get("measures") or []]
     lines = [
-        f"    {_name(column, m['measure']):<30} {number(m.get('challenger'), '.3f'):>8}  "
-        f"{_interval(m.get('low'), m.get('high'), '.3f')}  {m['answer']}"
+        f"    {_name(column, str(m['measure']).replace('_', ' ')):<30} {_gap(m)}"
         for column, m in pairs
-        if m.get("answer") in ("worse", "cannot tell") or m.get("limit_answer") == "too large"
+        if m.get("gated", True)
+        and (m.get("answer") in ("worse", "cannot tell") or m.get("limit_answer") == "too large")
     ]
     return ["  Gaps between protected groups:", *lines[:WORST]] if lines else []
+
+
+def _gap(measure: dict[str, Any]) -> str:
+    verdict = "above the limit" if measure.get("limit_answer") == "too large" else measure["answer"]
+    if measure.get("champion") is None:
+        return (
+            f"{number(measure.get('challenger'), '.3f')} "
+            f"({interval(measure.get('low'), measure.get('high'), '.3f')}): {verdict}"
+        )
+    grown = interval(measure.get("difference_low"), measure.get("difference_high"), "+.3f")
+    return (
+        f"{number(measure.get('challenger'), '.3f')}, the champion's {number(measure['champion'], '.3f')}: "
+        f"grown by {grown}: {verdict}"
+    )
 
 
 def _name(column: object, group: object) -> str:
     return short(f"{visible(column)}: {visible(group)}", 30)
 
 
-def _interval(low: Any, high: Any, form: str = "+.4f") -> str:
-    return f"{interval(low, high, form):>18}"
+def _interval(low: Any, high: Any) -> str:
+    return f"{interval(low, high, '+.4f'):>18}"
