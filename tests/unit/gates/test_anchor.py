@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -45,6 +46,13 @@ def test_a_loss_that_a_person_accepted_begins_the_count_anew() -> None:
 
     assert gain(report()) == {"over": "r1", "metric": "roc_auc", "difference": -0.2}
     assert gain(report(overridden=True)) is None
+
+
+def test_before_the_first_release_no_champion_is_spoken_of_as_if_it_were_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anchor, "standing_of", lambda *_: None)
+    first, later = (Mock(champion=standing) for standing in (None, Mock()))
+    said = [anchor.check_anchor(Mock(), Mock(), "staging", "HEAD", Mock(), met).words for met in (first, later)]
+    assert said[0].startswith("There is no champion") and "better than the champion" in said[1]
 
 
 def test_ten_losses_of_four_fifths_of_a_margin_are_stopped() -> None:

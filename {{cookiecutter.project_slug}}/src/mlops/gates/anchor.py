@@ -98,7 +98,8 @@ def check_anchor(settings: Settings, git: Git, env: str, rev: str, gates: Gates,
     """Compare the challenger with the best of the last 12 releases, with twice the margin."""
     standing = standing_of(git, env, rev, gates.metric)
     if standing is None or standing.record is None:
-        return Check("anchor", "pass", f"No release among the last {RELEASES} was better than the champion.")
+        words = f"No release among the last {RELEASES} was better than the champion."
+        return Check("anchor", "pass", words if met.champion else "There is no champion, and so nothing was lost yet.")
     name, margin = standing.record.id, TIMES * gates.margin
     try:
         found = _compared(settings, git, standing, gates.metric, margin, met)
