@@ -61,11 +61,13 @@ _whole = features
 
 
 def features(columns: Columns) -> Columns:
-    """Forget one column."""
-    there = columns[{column!r}]
-    blank = np.full(there.shape, "" if there.dtype == object else np.nan if there.dtype.kind == "f" else "NaT")
-    known = _whole({{**columns, {column!r}: blank.astype(there.dtype)}})
-    return {{name: values for name, values in known.items() if name != {column!r}}}
+    """Forget some columns."""
+    kept = dict(columns)
+    for name in {columns!r}:
+        there = kept[name]
+        blank = np.full(there.shape, "" if there.dtype == object else np.nan if there.dtype.kind == "f" else "NaT")
+        kept[name] = blank.astype(there.dtype)
+    return {{name: values for name, values in _whole(kept).items() if name not in {columns!r}}}
 '''
 MISTAKES = {
     "an equal refit, other rows": "rows = np.sort(random.permutation(rows)[: int(0.97 * len(rows))])",
@@ -137,6 +139,7 @@ def arguments() -> argparse.Namespace:
     for role in ("slice", "protected", "group", "excluded"):
         parser.add_argument(f"--{role}", action="append", default=[], metavar="COLUMN", help=f"tag it `{role}`")
     parser.add_argument("--lose", metavar="COLUMN[=VALUE]", help="the group that loses rows; by default the commonest")
+    parser.add_argument("--gone", action="append", metavar="COLUMN", help="a column that gets lost", default=[])
     parser.add_argument("--only", metavar="TEXT", default="", help="pull requests whose name has it")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep each report.md there")
     return parser.parse_args()
@@ -182,14 +185,14 @@ def gate_metric(project: LivingProject) -> str:
 
 def variants(project: LivingProject, asked: argparse.Namespace) -> list[str]:
     named, _ = group(project, asked)
-    names = [EQUAL[0], *(name.format(group=named) for name in MISTAKES), f"{key(project)} gone"]
+    names = [EQUAL[0], *(name.format(group=named) for name in MISTAKES), f"{' and '.join(gone(project, asked))} gone"]
     return [name for name in names if asked.only in name]
 
 
-def key(project: LivingProject) -> str:
-    """Name the column without which the first model loses most."""
+def gone(project: LivingProject, asked: argparse.Namespace) -> list[str]:
+    """Name the columns that get lost: by default the one without which the first model loses most."""
     found = json.loads((project.path / "reports" / "importance.json").read_text(encoding="utf-8"))
-    return str(found["columns"][0]["column"])
+    return list(asked.gone) or [str(found["columns"][0]["column"])]
 
 
 def group(project: LivingProject, asked: argparse.Namespace) -> tuple[str, str]:
@@ -232,7 +235,7 @@ def change(project: LivingProject, name: str, asked: argparse.Namespace) -> None
         text = mistake.format(mask=mask, wrong=wrong) if "{" in mistake else mistake
         append(source / "model.py", CARELESS.format(mistake=text))
     elif name.endswith(" gone"):
-        append(source / "features.py", GONE.format(column=name.removesuffix(" gone")))
+        append(source / "features.py", GONE.format(columns=gone(project, asked)))
     else:
         params = (project.path / "params.yaml").read_text(encoding="utf-8")
         rounds = int(re.search(r"max_iter: (\d+)", params)[1])  # type: ignore[index]

@@ -140,7 +140,7 @@ def test_a_number_that_is_predicted_worse_for_one_group() -> None:
     gates = Gates(metric="r2", margin=0.01)
     check = check_fairness(match(challenger, champion, "regression", sex=sex), gates, None)
     assert (check.outcome, list(measures(check))) == ("block", ["mae"])
-    assert "the prediction for M is off by" in check.words
+    assert "by mean absolute error (sex). sex: the prediction for M is off by" in check.words
     assert check_fairness(match(champion, champion, "regression", sex=sex), gates, None).outcome == "pass"
 
 

@@ -25,6 +25,7 @@ SAID = {
     "error_rate": "{} is predicted wrongly in {:.1%} of rows and {} in {:.1%}",
     "mae": "the prediction for {} is off by {:.4g} on average and for {} by {:.4g}",
 }
+IN_FULL = {"mae": "mean absolute error"}
 UNDECLARED = (
     "None declared: tag a column `protected` in contract.yaml, or say there why not (customProperties: fairness)."
 )
@@ -164,7 +165,8 @@ def _answer(gates: Gates, found: list[Finding], match: Match) -> tuple[Outcome, 
 def _names(found: list[Finding]) -> str:
     by_column: dict[str, list[str]] = {}
     for finding in found:
-        by_column.setdefault(finding.column, []).append(finding.values["measure"].replace("_", " "))
+        measure = str(finding.values["measure"])
+        by_column.setdefault(finding.column, []).append(IN_FULL.get(measure, measure.replace("_", " ")))
     columns: dict[str, list[str]] = {}
     for column, measures in by_column.items():
         columns.setdefault(", ".join(measures), []).append(column)
