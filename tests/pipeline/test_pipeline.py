@@ -17,13 +17,14 @@ from living import LivingProject
 from nbclient import NotebookClient
 
 pytestmark = pytest.mark.pipeline
+JUDGED = ("gate.json", "report.md", "report.html")
 RESULTS = ("build/bundle", "build/split", "reports")
 
 
 def results(project: LivingProject) -> dict[str, bytes]:
     """Read what the pipeline wrote."""
     files = [path for folder in RESULTS for path in (project.path / folder).rglob("*") if path.is_file()]
-    return {str(path.relative_to(project.path)): path.read_bytes() for path in files if path.name != "gate.json"}
+    return {str(path.relative_to(project.path)): path.read_bytes() for path in files if path.name not in JUDGED}
 
 
 def clean_clone(project: LivingProject, folder: Path) -> LivingProject:

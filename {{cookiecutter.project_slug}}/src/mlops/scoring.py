@@ -19,6 +19,7 @@ from mlops.contract.errors import MlopsError
 
 # What a process needs to start at all; anything else could make one machine score otherwise than the next.
 KEPT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+LAST_WORDS = 10.0  # seconds
 
 
 def score(
@@ -90,6 +91,9 @@ class Stopwatch:
         return self.process.stdout.readline().strip()
 
     def _fail(self) -> NoReturn:
+        # What answers no more is about to end, and says why on its way.
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(LAST_WORDS)
         self.process.kill()
         code, said = self.process.wait(), self.errors.read_text(encoding="utf-8", errors="replace")
         reason = "it was stopped, as it took too long" if self.late.is_set() else _reason(said, code)
