@@ -14,7 +14,7 @@ from unit.data.tables import contract
 from mlops.contract.columns import to_columns as from_json
 from mlops.contract.errors import MlopsError
 from mlops.data.csv_text import sniff
-from mlops.data.table import read_raw, to_columns, to_json, typed
+from mlops.data.table import joined, read_raw, replaced, to_columns, to_json, typed
 
 NY = "customProperties: [{property: timezone, value: America/New_York}]\n"
 Y = "name: y, tags: [target], logicalType: number"
@@ -204,3 +204,9 @@ def test_the_delimiter_is_the_one_that_makes_a_table(text: str, delimiter: str) 
 def test_a_missing_column_is_told_with_the_near_one() -> None:
     with pytest.raises(MlopsError, match=r"t\.csv: column 'number' is missing\. Did you mean 'numbr'"):
         typed(pd.DataFrame({"y": ["1"], "numbr": ["1"]}), ALL, "t.csv")
+
+
+def test_a_column_called_self_is_a_column_like_others() -> None:
+    first, second = pd.DataFrame({"self": [1, 2]}), pd.DataFrame({"self": ["no"]})
+    assert list(joined([first, second])["self"]) == [1, 2, "no"]
+    assert list(replaced(first, {"self": [3, 4]})["self"]) == [3, 4] and list(first["self"]) == [1, 2]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from mlops.data import table
 from mlops.gates.bar import parse
 from mlops.gates.behaviour import check_behaviour
 from mlops.gates.match import Check, Match
+from mlops.gates.variants import without_optional
 from mlops.pipeline.measures import Floats, Judged
 from mlops.pipeline.served import Raw
 from mlops.serving.score import score as score_rows
@@ -111,6 +113,12 @@ def test_what_holds_passes_and_all_is_scored_in_one_call() -> None:
 
 def test_nothing_declared_still_tries_without_optional_inputs() -> None:
     assert tried(smooth).words == "Nothing declared; predictions exist when every optional input is missing."
+
+
+def test_an_optional_input_called_self_is_left_out_like_others() -> None:
+    agreed = SimpleNamespace(inputs=[SimpleNamespace(name="self", required=False)])
+    found: Any = without_optional(SimpleNamespace(agreed=agreed, rows=pd.DataFrame({"self": ["no", "yes"]})), 2)
+    assert found.changed["self"].isna().all()
 
 
 def test_mutant_a_jump_where_nothing_should_matter_blocks_with_a_row() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,16 @@ def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         for name in frame:
             stored.setdefault(str(name), set()).add(str(frame[name].dtype))
     mixed = {name for name, types in stored.items() if len(types) > 1}
-    texts = [frame.assign(**{str(name): text_of(frame[name]) for name in frame if name in mixed}) for frame in frames]
+    texts = [replaced(frame, {str(name): text_of(frame[name]) for name in frame if name in mixed}) for frame in frames]
     return pd.concat(texts, ignore_index=True)
+
+
+def replaced(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Copy a table with other values in some columns, of any name: `DataFrame.assign` takes none called self."""
+    made = frame.copy(deep=False)
+    for name, values in columns.items():
+        made[name] = values
+    return made
 
 
 def typed(

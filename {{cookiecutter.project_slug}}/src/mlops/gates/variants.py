@@ -61,7 +61,7 @@ def vary(match: Match, asked: Expectation, said: str) -> Variant:
         kept &= new.notna().to_numpy()
     positions = thin(np.flatnonzero(kept), MOST)
     rows = rows[positions]
-    return Variant(rows, match.rows.iloc[rows].assign(**{column.name: new.iloc[positions]}))
+    return Variant(rows, table.replaced(match.rows.iloc[rows], {column.name: new.iloc[positions]}))
 
 
 def without_optional(match: Match, most: int) -> Variant:
@@ -69,7 +69,7 @@ def without_optional(match: Match, most: int) -> Variant:
     names = [column.name for column in match.agreed.inputs if not column.required]
     rows = thin(np.arange(len(match.rows)), most)
     frame = match.rows.iloc[rows]
-    return Variant(rows, frame.assign(**{name: _nothing(frame[name]) for name in names}) if names else None)
+    return Variant(rows, table.replaced(frame, {name: _nothing(frame[name]) for name in names}) if names else None)
 
 
 def thin(rows: Rows, most: int) -> Rows:

@@ -169,4 +169,4 @@ def _kind(values: pd.Series) -> Any:
 def fill_constants(frame: pd.DataFrame, features: tuple[Feature, ...]) -> pd.DataFrame:
     """Put 0 where a feature is a constant: boosting cannot bin a column without a value."""
     constant = {feature.name: np.float32(0) for feature in features if feature.constant}
-    return frame.assign(**constant) if constant else frame
+    return table.replaced(frame, constant)
