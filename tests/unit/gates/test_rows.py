@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from mlops.contract.task import Batch, Task
 from mlops.data import splitting
 from mlops.delivery.champion import Champion
 from mlops.gates import rows as gate_rows
-from mlops.gates.contest import aligned
+from mlops.gates.contest import aligned, require_comparable
 from mlops.gates.rows import incumbent, raw_for, trained_on, unseen
 from mlops.pipeline import dataset, prepare
 from mlops.pipeline.params import parse as parse_params
@@ -142,3 +143,11 @@ def test_scores_are_put_under_the_same_labels() -> None:
     theirs = Task("multiclass", "y", ("c", "a"), None, "p", (), {}, ())
     scores = np.array([[0.9, 0.1], [0.2, 0.8]])
     np.testing.assert_array_equal(aligned(scores, theirs, ours), [[0.1, 0, 0.9], [0.8, 0, 0.2]])
+
+
+def test_a_retyped_target_cannot_be_compared() -> None:
+    """A champion all of whose classes are unknown would get 0 for each, and lose to any model."""
+    theirs = Task("multiclass", "y", (0, 1, 2), None, "p", (), {}, ())
+    with pytest.raises(MlopsError, match="the champion's classes are 0, 1, 2, this model's '0', '1', '2', and none is"):
+        require_comparable(theirs, replace(theirs, classes=("0", "1", "2")))
+    require_comparable(theirs, replace(theirs, classes=(1, 2, 3)))

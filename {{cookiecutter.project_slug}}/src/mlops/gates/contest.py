@@ -70,7 +70,7 @@ def comparable_rows(standing: Incumbent, task: Task, test: pd.DataFrame) -> pd.D
     Raises:
         MlopsError: The champion answers another question, or too few rows are left.
     """
-    _require_comparable(standing.task, task)
+    require_comparable(standing.task, task)
     return unseen(standing, test)
 
 
@@ -93,7 +93,12 @@ def difference(
     return compare(measure(metric, champion), measure(metric, challenger), resampled, margin)
 
 
-def _require_comparable(theirs: Task, ours: Task) -> None:
+def require_comparable(theirs: Task, ours: Task) -> None:
+    """See that two models answer one question.
+
+    Raises:
+        MlopsError: Task, target, positive label or all classes differ.
+    """
     if (theirs.task, theirs.target) != (ours.task, ours.target):
         raise MlopsError(
             f"the champion does {theirs.task} on {theirs.target!r}, this model {ours.task} on {ours.target!r}: they "
@@ -104,6 +109,15 @@ def _require_comparable(theirs: Task, ours: Task) -> None:
             f"params.yaml: positive is {ours.classes[-1]!r}, the champion's is {theirs.classes[-1]!r}: "
             "they cannot be compared. Keep the champion's."
         )
+    if ours.classes and not set(ours.classes) & set(theirs.classes):
+        raise MlopsError(
+            f"the champion's classes are {_some(theirs)}, this model's {_some(ours)}, and none is both's: they cannot "
+            f"be compared. Keep the type of {ours.target!r} in contract.yaml, or have an owner merge this."
+        )
+
+
+def _some(task: Task) -> str:
+    return ", ".join(map(repr, task.classes[:5])) + (", …" if len(task.classes) > 5 else "")
 
 
 def aligned(scores: Floats, theirs: Task, ours: Task) -> Floats:

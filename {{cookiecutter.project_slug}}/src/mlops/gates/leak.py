@@ -33,8 +33,8 @@ def check_leaks(agreed: Contract, task: Task, train: pd.DataFrame, base: Contrac
         "If it is known before the target, write `customProperties: [{property: leak, value: reviewed}]` "
         "at the column in contract.yaml; else tag it `excluded`."
     )
-    # Where every input is as good, the question is easy.
-    outcome = "warn" if len(words) == len(suspects) else "block"
+    # Where every one of several inputs is as good, the question is easy.
+    outcome = "warn" if len(words) == len(suspects) > 1 else "block"
     return Check("leak", outcome, f"Looks like a leak of the target: {'; '.join(words)}. {advice}")  # type: ignore[arg-type]
 
 
