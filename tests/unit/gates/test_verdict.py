@@ -29,9 +29,18 @@ def test_the_three_answers(difference: float, low: float, high: float, expected:
 
 def test_the_smallest_loss_is_never_below_the_margin() -> None:
     rng = np.random.default_rng(0)
-    assert compare(0.7, 0.7, rng.normal(0, 1e-6, 2000), 0.01).smallest_loss == 0.01
+    assert compare(0.7, 0.7, rng.normal(0, 1e-6, 2000), 0.01).smallest_loss == pytest.approx(0.01, abs=1e-5)
     wide = compare(0.7, 0.7, rng.normal(0, 0.02, 2000), 0.01)
     assert wide.smallest_loss == pytest.approx(2.487 * 0.02, rel=0.05)
+
+
+@pytest.mark.parametrize("error", [0.001, 0.004, 0.008, 0.02])
+def test_the_smallest_loss_is_shown_in_four_cases_of_five(error: float) -> None:
+    rng = np.random.default_rng(1)
+    loss = compare(0.7, 0.7, rng.normal(0, error, 20_000), 0.01).smallest_loss
+    estimates = rng.normal(-loss, error, 20_000)
+    shown = [answer(e, e - 1.645 * error, e + 1.645 * error, 0.01) == "worse" for e in estimates]
+    assert np.mean(shown) == pytest.approx(0.8, abs=0.02)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ CASES = [
     *((binary(ties=True), name) for name in ("roc_auc", "average_precision", "neg_log_loss", ECE)),
     *((several(), name) for name in ("balanced_accuracy", "accuracy", "f1_macro", "neg_log_loss")),
     *((several(), name) for name in ("neg_brier_score", ECE)),
+    (Judged(several().truth, several().scores * [0.9, 0.8, 1]), "neg_log_loss"),  # a class more that is not among ours
     *((amounts(), name) for name in ("r2", "neg_mean_absolute_error", "neg_mean_squared_error")),
     (amounts(), "neg_root_mean_squared_error"),
 ]

@@ -60,9 +60,9 @@ def absolute(judged: Judged) -> Floats:
 
 
 def log_loss(judged: Judged) -> Floats:
-    """Log loss of each row; scikit-learn clips by the precision of the scores and divides by the row's sum."""
-    scores = np.clip(judged.scores / judged.scores.sum(axis=1, keepdims=True), np.finfo(np.float64).eps, None)
-    return np.asarray(-np.log(np.minimum(scores, 1.0))[np.arange(len(scores)), judged.truth])
+    """Log loss of each row, of scores as they are: those of a model that knows a class more do not add up to 1."""
+    scores = np.clip(judged.scores, np.finfo(np.float64).eps, 1.0)
+    return np.asarray(-np.log(scores)[np.arange(len(scores)), judged.truth])
 
 
 def _wrong(judged: Judged) -> Floats:
