@@ -110,6 +110,13 @@ def test_a_batch_that_breaks_the_contract_stops_the_pipeline(
     assert "'XXXXL'" in project.stage("validate", expect=1)
 
 
+def test_an_environment_that_is_not_there_has_no_champion_to_pass_without(project: LivingProject) -> None:
+    said = project.mlops("gate", "--base", "origin/main", "--env", "stagin", expect=2)
+    assert "No environment 'stagin'" in said and "Did you mean 'staging'?" in said
+    (project.path / "reports" / "gate.json").write_text("{", encoding="utf-8")
+    assert "Run `mlops gate` again" in project.mlops("report", expect=2)
+
+
 def test_stale_results_are_not_judged(project: LivingProject) -> None:
     project.edit("params.yaml", "learning_rate: 0.1", "learning_rate: 0.2")
     said = project.mlops("gate", expect=2)

@@ -92,3 +92,25 @@ def auc(truth: Any, scores: Any) -> float:
     ranks = scores.argsort().argsort() + 1
     ones = truth.sum()
     return float((ranks[truth == 1].sum() - ones * (ones + 1) / 2) / (ones * (len(truth) - ones)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not JSON",
+        "[]",
+        '{"metrics": {}}',
+        '{"gain": null}',
+        '{"gain": {"over": "r0"}}',
+        '{"gain": {"over": "r0", "metric": "roc_auc", "difference": "much"}}',
+        '{"gain": {"over": "r0", "metric": "roc_auc", "difference": NaN}}',
+    ],
+)
+def test_a_release_that_does_not_tell_what_it_won_ends_the_chain(text: str) -> None:
+    assert anchor.read_gain(text.encode()) is None
+    assert anchor.read_gain(None) is None
+
+
+def test_what_a_release_won_is_read_back_and_what_is_beside_it_left() -> None:
+    text = '{"gain": {"over": "r0", "metric": "roc_auc", "difference": -0.1, "rows": 5}}'
+    assert anchor.read_gain(text.encode()) == Gain("r0", "roc_auc", -0.1)

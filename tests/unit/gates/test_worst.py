@@ -111,3 +111,8 @@ def test_of_too_few_rows_nothing_is_said(n: int) -> None:
 def test_it_is_the_same_every_time() -> None:
     of = match(FRAME, (FRAME["carrier"] == "MQ").to_numpy(), champion=True)
     assert worst_slices(of) == worst_slices(of)
+
+
+def test_a_number_beyond_what_a_tree_can_hold_does_no_harm() -> None:
+    frame = FRAME.assign(distance=FRAME["distance"].where(FRAME.index != 3, 1e39))
+    assert worst_slices(match(frame, (frame["carrier"] == "AA").to_numpy()))[0]["where"][0] == "carrier is AA"

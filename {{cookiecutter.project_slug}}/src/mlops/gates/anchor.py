@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import FiniteFloat, TypeAdapter
+
 from mlops.contract.errors import MlopsError
 from mlops.delivery import champion as champions
 from mlops.delivery.git import Git
@@ -30,7 +32,10 @@ class Gain:
 
     over: str
     metric: str
-    difference: float
+    difference: FiniteFloat
+
+
+AS_GAIN = TypeAdapter(Gain)
 
 
 def gain(report: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -51,11 +56,18 @@ def gains(git: Git, standings: list[Standing]) -> dict[str, Gain]:
     for standing in standings:
         if standing.record is None or standing.record.id in found:
             continue
-        text = git.show(standing.sha, f"{folder(standing.env)}/metrics.json")
-        said = json.loads(text).get(GAIN) if text else None
-        if said:
-            found[standing.record.id] = Gain(**said)
+        said = read_gain(git.show(standing.sha, f"{folder(standing.env)}/metrics.json"))
+        if said is not None:
+            found[standing.record.id] = said
     return found
+
+
+def read_gain(text: bytes | None) -> Gain | None:
+    """Read a metrics.json; one that an older or newer version wrote, or a person, ends the chain and stops nobody."""
+    try:
+        return None if text is None else AS_GAIN.validate_python(json.loads(text)[GAIN])
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def best(champion: str, won: Mapping[str, Gain], metric: str) -> str:

@@ -17,6 +17,7 @@ from mlops.delivery.champion import Champion
 from mlops.delivery.git import Git
 from mlops.delivery.history import history
 from mlops.delivery.image import identity
+from mlops.delivery.layout import require_environment
 from mlops.gates import base as bases
 from mlops.gates import changes, panel, policy
 from mlops.gates.bar import parse as parse_gates
@@ -64,6 +65,7 @@ def run(
     params, agreed = load_params(settings.root), dataset.contract(settings)
     bases.check_question(base, params, agreed.target.name)
     standing_at = git.rev_parse(champion_rev or base.commit)
+    require_environment(git, "HEAD", env)
     champion = champions.fetch(settings, git, standing_at, env)
     rows, name = _rows(settings, agreed), identity(settings.root)
     again = any(s.record is not None and s.record.identity == name for s in history(git, env, standing_at))
@@ -158,10 +160,16 @@ def last(root: Path) -> dict[str, Any]:
     """Read the last report.
 
     Raises:
-        MlopsError: The gate has not run.
+        MlopsError: The gate has not run, or another version of it.
     """
     path = root / REPORT
     if not path.is_file():
         raise MlopsError("reports/gate.json is not there. Run `mlops gate`.")
-    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        report: dict[str, Any] = json.loads(path.read_bytes())
+        known = {"env", "identity", "base", "champion", "judgements", "overrides"} <= report.keys()
+    except (ValueError, AttributeError):
+        known = False
+    if not known:
+        raise MlopsError("reports/gate.json is not what this version of the gate writes. Run `mlops gate` again.")
     return report

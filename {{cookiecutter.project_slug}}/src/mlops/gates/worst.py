@@ -20,6 +20,7 @@ from mlops.pipeline.kernels import absolute, log_loss
 from mlops.pipeline.measures import Floats, Judged
 
 FEWEST_ROWS, SMALLEST_SHARE, DEPTH, CATEGORIES = 50, 0.05, 3, 20
+LARGEST = float(np.finfo(np.float32).max)
 Value = dict[str, Any]
 
 
@@ -116,7 +117,8 @@ def _about(name: str, values: pd.Series, known: NDArray[np.bool_], kind: str) ->
     if kind in ("date", "timestamp"):
         numbers = values.to_numpy(dtype="datetime64[us]").astype(np.float64)
     else:
-        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        # A tree looks at float32, in which larger numbers are infinite.
+        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan).clip(-LARGEST, LARGEST)
     yield Question(name, np.where(known, numbers, np.median(numbers[known])), kind)
 
 
