@@ -124,6 +124,17 @@ def test_a_moved_split_is_noticed_wherever_it_is_moved(repository: Git, old: str
     assert found is differ
 
 
+@pytest.mark.parametrize("method", ["time", "random"])
+def test_other_words_or_limits_of_a_key_move_no_row(method: str) -> None:
+    keys = "{name: at, logicalType: timestamp, tags: [time]}, {name: n, logicalType: integer, tags: [id]}]"
+    text = TWO.replace("{name: w, logicalType: number}]", keys)
+    said = text.replace("tags: [time]", "tags: [time], description: when").replace(
+        "tags: [id]", "tags: [id], required: true"
+    )
+    params = parse(NO_TIME.replace("random", method))
+    assert not bases.rows_differ(bases.Base("", None, params, parse_contract(text), {}), params, parse_contract(said))
+
+
 def test_a_branch_that_lacks_what_the_base_has_is_not_judged(repository: Git) -> None:
     run = functools.partial(subprocess.run, cwd=repository.root, check=True)
     run([*GIT, "switch", "-q", "-c", "mine"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from mlops.data import table
 from mlops.gates.bar import parse
 from mlops.gates.behaviour import check_behaviour
 from mlops.gates.match import Check, Match
+from mlops.gates.tags import limited
 from mlops.gates.variants import without_optional
 from mlops.pipeline.measures import Floats, Judged
 from mlops.pipeline.served import Raw
@@ -340,3 +342,16 @@ def test_where_chooses_the_rows_that_are_meant(where: str, meant: Callable[[pd.D
     count = int(meant(rows).sum())
     assert 0 < count < 900
     assert [found.details["checks"][0][key] for key in ("rows", "violations")] == [count, count]
+
+
+def test_a_pull_request_that_narrows_a_range_does_not_take_an_expectation_with_it() -> None:
+    score = scorer(lambda sent: sent["länge cm"] / 200)
+    asked = parse(
+        "metric: roc_auc\nmargin: 0.005\nbehaviour: [{column: länge cm, change: '+20', prediction: {within: 0.01}}]\n"
+    )
+    match = matched(score)
+    text = CONTRACT.replace("TARGET", "late").replace("KIND", "boolean").replace("maximum: 200", "maximum: 1.5")
+    narrowed = replace(match, agreed=parse_contract(text, "contract.yaml"))
+    assert check_behaviour(narrowed, asked, score).outcome == "warn"
+    by_the_bar = replace(narrowed, agreed=limited(narrowed.agreed, match.agreed))
+    assert check_behaviour(by_the_bar, asked, score).outcome == "block"

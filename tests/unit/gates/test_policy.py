@@ -44,6 +44,11 @@ def test_a_gate_that_is_off_is_not_asked() -> None:
     assert ask(bar(""), "slices", lambda: NO, TODAY) == NO
 
 
+def test_a_gate_that_is_off_does_not_warn_where_its_answer_is_known_already() -> None:
+    said = softened(bar("modes: {slices: {mode: off, reason: no groups here}}\n"), NO, TODAY)
+    assert (said.outcome, said.words) == ("pass", "Off: no groups here")
+
+
 def test_an_override_holds_through_its_last_day_and_no_longer() -> None:
     assert softened(override(), NO, TODAY).outcome == "warn"
     assert "Overridden until 2013-05-01 by ada: EWR is rebuilt" in softened(override(), NO, TODAY).words

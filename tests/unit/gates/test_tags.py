@@ -10,7 +10,7 @@ import pytest
 from mlops.contract.document import parse
 from mlops.contract.errors import MlopsError
 from mlops.contract.model import Contract
-from mlops.gates.tags import differ, tagged
+from mlops.gates.tags import differ, limited, tagged
 from mlops.pipeline import dataset, prepare
 from mlops.settings import Settings
 
@@ -79,3 +79,15 @@ def test_the_same_tags_read_nothing_again(settings: Settings) -> None:
 
     assert tagged("slice", base, base, rows_of(settings, base), read)["x"].tolist() == [5, 2, 3]
     assert not differ(base, parse(BASE.replace("version: 1.0.0", "version: 1.0.1")))
+
+
+def test_the_limits_and_secrets_of_the_base_hold_whatever_a_pull_request_makes_of_them() -> None:
+    limits = "logicalTypeOptions: {minimum: 0}, classification: restricted"
+    base = parse(BASE.replace("name: x, logicalType: number", f"name: x, logicalType: number, {limits}"))
+    narrow = "logicalTypeOptions: {maximum: -1}, tags: [slice]}\n      - {name: new, logicalType: string"
+    ours = parse(BASE.replace("logicalType: number, tags: [slice]", f"logicalType: number, {narrow}"))
+    found = limited(ours, base)
+    assert [rule.kind for rule in found.column("x").rules] == ["minimum"]
+    assert found.column("x").restricted
+    assert found.column("new") == ours.column("new")
+    assert limited(ours, ours) == ours

@@ -10,7 +10,7 @@ import yaml
 
 from mlops.contract.document import parse as parse_contract
 from mlops.contract.errors import MlopsError
-from mlops.contract.model import Contract
+from mlops.contract.model import Column, Contract
 from mlops.delivery.candidate import source_commit
 from mlops.delivery.git import Git
 from mlops.gates.bar import Gates
@@ -119,9 +119,13 @@ def rows_differ(base: Base, params: Params, agreed: Contract) -> bool:
 def _dealing(contract: Contract, params: Params) -> tuple[object, ...]:
     """List what of a contract decides a row's side."""
     if params.split.method == "time":
-        return (contract.time, contract.timezone)
+        return (_key(contract.time), contract.timezone)
     content = sorted((c.name, c.kind) for c in contract.columns if "target" not in c.roles)
-    return (contract.group, contract.id_column, contract.timezone, content)
+    return (_key(contract.group), _key(contract.id_column), contract.timezone, content)
+
+
+def _key(column: Column | None) -> tuple[str, str] | None:
+    return None if column is None else (column.name, column.kind)
 
 
 def require_up_to_date(git: Git, base: str) -> None:

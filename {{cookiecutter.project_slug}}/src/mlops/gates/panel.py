@@ -104,13 +104,14 @@ def _theirs(place: Place, match: Match) -> Served | None:
 
 
 def seen_by(settings: Settings, bar: Bar, match: Match) -> Match:
-    """Give a match the columns by which a bar wants its rows judged."""
+    """Give a match the columns by which a bar wants its rows judged, and the limits within which it tries values."""
     read = cache(lambda contract: dataset.load(settings, contract))
     slices, protected, group = (
         tags.tagged(role, bar.tagging, match.agreed, match.rows, read) for role in ("slice", "protected", "group")
     )
     groups = dataset.entities(bar.tagging, pd.DataFrame(group)) if group else None
-    return replace(match, groups=groups, slices=slices, protected=protected)
+    agreed = tags.limited(match.agreed, bar.tagging)
+    return replace(match, agreed=agreed, groups=groups, slices=slices, protected=protected)
 
 
 def curves_of(match: Match) -> dict[str, Any]:

@@ -13,13 +13,20 @@ from mlops.gates.match import Check
 
 def ask(gates: Gates, name: str, gate: Callable[[], Check], today: date) -> Check:
     """Run one gate, unless it is off, and let its *no* do what the bar says."""
-    if gates.mode(name) == "off":
-        return Check(name, "pass", f"Off: {gates.modes[name].reason}", {"off": True})  # type: ignore[index]
-    return softened(gates, gate(), today)
+    return _off(gates, name) or softened(gates, gate(), today)
+
+
+def _off(gates: Gates, name: str) -> Check | None:
+    if gates.mode(name) != "off":
+        return None
+    return Check(name, "pass", f"Off: {gates.modes[name].reason}", {"off": True})  # type: ignore[index]
 
 
 def softened(gates: Gates, check: Check, today: date) -> Check:
-    """Turn a *no* into a warning where the bar says so, and why."""
+    """Turn a *no* into a warning where the bar says so, and why; one that is off has no answer."""
+    off = _off(gates, check.gate)
+    if off is not None:
+        return off
     if check.outcome != "block":
         return check
     if gates.mode(check.gate) != "block":

@@ -1,13 +1,14 @@
-"""The columns by which a bar wants rows judged: `slice` and `protected`, as the contract of that bar tags them."""
+"""What the contract of a bar says of columns: by which ones rows are judged, and which values may be tried."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 
 from mlops.contract.errors import MlopsError
-from mlops.contract.model import Contract
+from mlops.contract.model import Column, Contract
 from mlops.gates.rows import keys
 from mlops.pipeline.dataset import Dataset
 from mlops.pipeline.prepare import BATCH, ROW
@@ -44,6 +45,20 @@ def tagged(role: str, contract: Contract, ours: Contract, rows: pd.DataFrame, re
     here = {c.name: rows[c.name] for c in wanted if (c.name, c.kind) in same and c.name in rows}
     missing = [c.name for c in wanted if c.name not in here]
     return here if not missing else {**here, **_read(missing, contract, rows, read)}
+
+
+def limited(ours: Contract, bar: Contract) -> Contract:
+    """Give a contract the limits on values and the secrets of a bar's.
+
+    Expectations are tried on values within the limits: a pull request that narrows a range would leave none to try.
+    """
+    theirs = {(column.name, column.kind): column for column in bar.columns}
+
+    def by_the_bar(column: Column) -> Column:
+        said = theirs.get((column.name, column.kind), column)
+        return replace(column, rules=said.rules, restricted=column.restricted or said.restricted)
+
+    return replace(ours, columns=tuple(map(by_the_bar, ours.columns)))
 
 
 def _read(names: list[str], contract: Contract, rows: pd.DataFrame, read: Read) -> dict[str, pd.Series]:
