@@ -36,6 +36,22 @@ def test_a_marker_holds_no_comment_end() -> None:
     assert marker("a--><script>") == "<!-- mlops-gate:a--script -->"
 
 
+def test_a_region_where_it_errs_most_and_lost_most_is_told_once() -> None:
+    found = report()
+    worst = next(c for c in found["judgements"][0]["checks"] if c["gate"] == "slices")["details"]
+    one = worst["worst"][0]
+    worst["worst"] = [{**one, "found": "largest loss"}, {**one, "found": "largest growth"}]
+    told = [line for line in lines(found) if "carrier is EV" in line]
+    assert len(told) == 1 and "it errs most and it lost most to the champion" in told[0]
+    worst["worst"][1]["where"] = ["carrier is MQ"]
+    assert sum("it lost most to the champion" in line for line in lines(found)) == 1
+
+
+def test_a_linear_model_that_is_far_better_is_not_called_as_good() -> None:
+    text = comment(document(report(), METRICS | {"linear": {"score": 0.8, "margin_over": -0.08}}))
+    assert "at least as good and simpler" in text
+
+
 def test_every_part_is_there() -> None:
     text = comment(document(report(), METRICS, "https://mlflow.example.com"))
     found = rendered(text)

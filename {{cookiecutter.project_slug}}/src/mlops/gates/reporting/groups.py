@@ -10,6 +10,7 @@ from mlops.gates.reporting.parts import Json, details, fold, titled
 
 ORDER = ("worse", "cannot tell", "not worse", "no champion", "not defined", "too few rows")
 FEW = ("not defined", "too few rows")
+SOUGHT = {"largest loss": "it errs most", "largest growth": "it lost most to the champion"}
 
 
 def worst_first(groups: list[Json]) -> list[Json]:
@@ -58,12 +59,16 @@ def _groups(groups: list[Json]) -> Table:
 
 
 def _worst(found: list[Json]) -> Table:
+    regions: dict[tuple[str, ...], Json] = {}
+    for w in found:
+        there = regions.setdefault(tuple(w["where"]), {**w, "what": []})
+        there["what"].append(SOUGHT.get(str(w.get("found")), "it errs most"))
     rows: list[tuple[Cell, ...]] = [
-        (_where(w["where"]), count(w["rows"]), number(w["loss"]), number(w.get("champion")), number(w["overall"]),
-         str(w.get("loss_name", NONE)))
-        for w in found
+        (" and ".join(w["what"]), _where(w["where"]), count(w["rows"]), number(w["loss"]), number(w.get("champion")),
+         number(w["overall"]), str(w.get("loss_name", NONE)))
+        for w in regions.values()
     ]  # fmt: skip
-    return table("rows where | rows | loss | champion's | over all rows | measured by", "lrrrrl", rows, most=5)
+    return table("where | rows with | rows | loss | champion's | over all rows | measured by", "llrrrrl", rows, most=5)
 
 
 def _where(parts: list[str]) -> tuple[Any, ...]:

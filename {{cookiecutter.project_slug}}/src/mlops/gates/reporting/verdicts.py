@@ -83,7 +83,7 @@ def _beside(judgement: Json) -> Table:
     ]  # fmt: skip
     if other:
         by = other["margin_over"]
-        says = "as good and simpler: is this model worth it?" if by <= 0 else NONE
+        says = "at least as good and simpler: is this model worth it?" if by <= 0 else NONE
         where = ", on all test rows" if judgement["dropped"] else ""
         rows.append((f"a linear model{where}", number(other["score"]), signed(by), says))
     return table("beside it | score | this model has more by | says", "lrrl", rows)
