@@ -19,11 +19,11 @@ GATED = {
     "regression": ("mae",),
 }
 SAID = {
-    "selection_rate": "{} is selected in {:.1%} of rows and {} in {:.1%}",
-    "true_positive_rate": "{} is selected in {:.1%} of its positive rows and {} in {:.1%}",
-    "false_positive_rate": "{} is selected in {:.1%} of its negative rows and {} in {:.1%}",
+    "selection_rate": "{} is predicted positive in {:.1%} of rows and {} in {:.1%}",
+    "true_positive_rate": "{} is predicted positive in {:.1%} of its truly positive rows and {} in {:.1%}",
+    "false_positive_rate": "{} is predicted positive in {:.1%} of its truly negative rows and {} in {:.1%}",
     "error_rate": "{} is predicted wrongly in {:.1%} of rows and {} in {:.1%}",
-    "mae": "the prediction for {} is off by {:.4g} on average and for {} by {:.4g}",
+    "mae": "The prediction for {} is off by {:.4g} on average and for {} by {:.4g}",
 }
 IN_FULL = {"mae": "mean absolute error"}
 UNDECLARED = (
@@ -183,8 +183,9 @@ def _sentence(finding: Finding, gates: Gates) -> str:
         return (
             f"{finding.column}: fewer than two groups have {gates.fairness.min_rows} rows and outcomes of both kinds."
         )
-    rates = SAID[gap.rate].format(_short(gap.lowest), gap.low_rate, _short(gap.highest), gap.high_rate)
-    words = f"{finding.column}: {rates}, a gap of {gap.value:.2f} ({values['low']:.2f} to {values['high']:.2f})"
+    low, high = (f"{finding.column} = {_short(name)}" for name in (gap.lowest, gap.highest))
+    rates = SAID[gap.rate].format(low, gap.low_rate, high, gap.high_rate)
+    words = f"{rates}, a gap of {gap.value:.2f} ({values['low']:.2f} to {values['high']:.2f})"
     if values["champion"] is None:
         return f"{words}."
     may = f"a growth of {values['difference_low']:+.2f} to {values['difference_high']:+.2f}"
