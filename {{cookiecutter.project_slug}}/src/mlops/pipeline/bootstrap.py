@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from mlops.contract.errors import MlopsError
 from mlops.pipeline.kernels import prepare_of
@@ -53,7 +55,27 @@ def joint(
         Shape (2000, k); NaN where a sample does not define a metric.
     """
     kernels = [spec.prepare(spec.judged) for spec in specs]
-    return np.concatenate([_together(specs, kernels, weights) for weights in samples(n, strata, groups)])
+    drawn = np.concatenate([_together(specs, kernels, weights) for weights in samples(n, strata, groups)])
+    return drawn if groups is None else _widened(specs, drawn, groups)
+
+
+def _widened(specs: Sequence[Spec], drawn: Floats, groups: NDArray[Any]) -> Floats:
+    """Spread samples of few entities as far from the estimate as so few warrant."""
+    entity = np.unique(groups.astype(str), return_inverse=True)[1]
+    wider = [widening(len(np.unique(entity if spec.rows is None else entity[spec.rows]))) for spec in specs]
+    points = np.array([spec.point() for spec in specs])
+    return np.asarray(points + (drawn - points) * wider)
+
+
+def widening(entities: int) -> float:
+    """Say how much too narrow intervals of so many entities are.
+
+    Resampling k of them forgets the k - 1 degrees of freedom, and that their spread is an estimate (Hesterberg 2015,
+    The American Statistician 69, on narrowness bias). One entity shows no spread: nothing widens that.
+    """
+    if entities < 2:
+        return 1.0
+    return float(np.sqrt(entities / (entities - 1)) * student.ppf(0.95, entities - 1) / NormalDist().inv_cdf(0.95))
 
 
 def _together(specs: Sequence[Spec], kernels: Sequence[Kernel], weights: Floats) -> Floats:
@@ -79,8 +101,13 @@ def differences(name: str, challenger: Judged, champion: Judged, groups: NDArray
         Challenger minus champion in each resample, shape (2000,), less those where the metric is not defined.
 
     Raises:
-        MlopsError: The metric is not defined in one resample of twenty.
+        MlopsError: The metric is not defined in one resample of twenty, or all rows are one entity's.
     """
+    if groups is not None and len(np.unique(groups.astype(str))) == 1:
+        raise MlopsError(
+            f"all {len(groups)} test rows are of one entity (the contract's `group`), so nothing says how others fare. "
+            "Hold out more entities."
+        )
     found = _joint(name, (challenger, champion), groups)
     return _finite(name, found[:, 0] - found[:, 1])
 
