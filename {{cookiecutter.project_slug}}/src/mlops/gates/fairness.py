@@ -180,9 +180,8 @@ def _worst(found: list[Finding]) -> Finding:
 def _sentence(finding: Finding, gates: Gates) -> str:
     gap, values = finding.gap, finding.values
     if gap is None:
-        return (
-            f"{finding.column}: fewer than two groups have {gates.fairness.min_rows} rows and outcomes of both kinds."
-        )
+        few = f"at least {gates.fairness.min_rows} rows, and outcomes of the kind in question"
+        return f"{finding.column}: fewer than two groups can be measured ({few})."
     low, high = (f"{finding.column} = {_short(name)}" for name in (gap.lowest, gap.highest))
     rates = SAID[gap.rate].format(low, gap.low_rate, high, gap.high_rate)
     words = f"{rates}, a gap of {gap.value:.2f} ({values['low']:.2f} to {values['high']:.2f})"
