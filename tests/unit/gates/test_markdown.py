@@ -206,3 +206,14 @@ def test_the_chart_is_one_that_mermaid_reads() -> None:
     assert labels == '    x-axis ["a______", "2026-01-01.1"]'
     assert re.fullmatch(r"    y-axis -?\d+\.\d+ --> -?\d+\.\d+", axis)
     assert line == "    line [-0.500000, -0.000000]"
+
+
+def test_a_gate_that_only_a_pull_request_switches_off_is_not_said_to_be_off() -> None:
+    found = two_bars()
+    base, ours = (judgement["gates"] for judgement in found["judgements"])
+    base["modes"] = {"speed": {"mode": "off", "reason": "At night."}, "size": {"mode": "block", "reason": "Always."}}
+    ours["modes"] = {**base["modes"], "slices": {"mode": "off", "reason": "In the way."}}
+    said = "\n".join(lines(found)).split("### Gates that do not block")[1].split("###")[0]
+    assert "| speed | off | At night. |" in said and "slices" not in said and "size" not in said
+    ours["modes"] = {}
+    assert "### Gates that do not block" not in "\n".join(lines(found))

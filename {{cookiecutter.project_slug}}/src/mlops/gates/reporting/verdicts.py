@@ -123,12 +123,18 @@ def exceptions(report: Json) -> list[Section]:
         note = (Paragraph("Those that have ended do nothing: take them out of `gates.yaml`."),) if ended else ()
         head = "gate | reviewer | reason | holds"
         sections.append(Section("Overrides", (table(head, "llll", overrides, most=12), *note), keep=130))
-    modes = dict.fromkeys(
-        (gate, mode["mode"], short(mode["reason"], REASON))
-        for judgement in report["judgements"]
-        for gate, mode in ((judgement.get("gates") or {}).get("modes") or {}).items()
-    )
+    modes = _lenient(report)
     if modes:
         head = "gate | mode | reason"
-        sections.append(Section("Gates that do not block", (table(head, "lll", list(modes), most=12),), keep=130))
+        sections.append(Section("Gates that do not block", (table(head, "lll", modes, most=12),), keep=130))
     return sections
+
+
+def _lenient(report: Json) -> list[tuple[Cell, ...]]:
+    """List the gates that block under no bar: what a pull request alone switches off still blocks by the base's."""
+    first, *others = ((judgement.get("gates") or {}).get("modes") or {} for judgement in report["judgements"])
+    return [
+        (gate, mode["mode"], short(mode["reason"], REASON))
+        for gate, mode in first.items()
+        if all(modes.get(gate, {"mode": "block"})["mode"] != "block" for modes in (first, *others))
+    ]
