@@ -93,6 +93,17 @@ def test_each_section_says_what_is_known(project: Settings) -> None:
         assert part in said, part
 
 
+@pytest.mark.parametrize(
+    ("delay", "method", "said"), [("2d", "time", True), ("0d", "time", False), ("2d", "random", False)]
+)
+def test_the_gap_before_the_held_out_rows_is_told_where_there_is_one(
+    project: Settings, delay: str, method: str, said: bool
+) -> None:
+    text = f"task: binary\npositive: true\nlabel_delay: {delay}\nsplit: {{method: {method}, test: 20%}}\n"
+    (project.root / "params.yaml").write_text(text, encoding="utf-8")
+    assert ("No row of the last 2d before those held out is trained on" in cards.render(project)) is said
+
+
 def test_values_are_inert_and_notes_are_markdown(project: Settings) -> None:
     found = rendered(body(cards.render(project)))
     assert found.balanced

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mlops.contract.model import Column
+from mlops.data.boundary import duration
 from mlops.gates.reporting.blocks import Block, Bullets, Cell, Name, Paragraph, table
 from mlops.gates.reporting.facts import Facts
 from mlops.gates.reporting.numbers import count
+from mlops.pipeline.params import Params
 
 HOW = {
     "time": "by time: the newest rows are held out",
@@ -47,13 +49,20 @@ def training(facts: Facts) -> list[Block]:
                 f"{count(len(batches))} batches of ",
                 Name(facts.contract.name or facts.contract.id),
                 f", contract version {facts.contract.version}: {count(rows)} rows, less those held out. "
-                f"Window: {window}. Rows younger than {params.label_delay} are left out: they may have no target yet.",
+                f"Window: {window}.{_gap(params)}",
             )
         ),
         table("batch, newest first | rows | sha256", "lrl", seen, most=24),
         Paragraph("What a row says before the prediction:"),
         table("column | type | required | means", "llll", columns, most=60),
     ]
+
+
+def _gap(params: Params) -> str:
+    """Say which rows stand on no side: their target came after the first held-out row."""
+    if params.split.method != "time" or not duration(params.label_delay, "label_delay"):
+        return ""
+    return f" No row of the last {params.label_delay} before those held out is trained on: its target came later."
 
 
 def evaluation(facts: Facts) -> list[Block]:
