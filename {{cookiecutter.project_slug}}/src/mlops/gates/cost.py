@@ -164,11 +164,10 @@ def _words(found: list[Timed], sure: list[Timed], beyond: list[Timed], problem: 
     if not ratios:
         return f"There is no champion to compare with; {ours}."
     each = " and ".join(
-        f"{timed.request.said} takes {_ms(timed.challenger)} ({timed.ratio:.2g} times the champion's)"
-        for timed in found
+        f"{timed.request.said} in {_ms(timed.challenger)} ({timed.ratio:.2g} times the champion's)" for timed in found
     )
     small = ", a difference too small to matter" if max(ratios) > limit else ""
-    return f"Scoring {each}{small}; at most {limit:g} times is allowed."
+    return f"It scores {each}{small}; at most {limit:g} times is allowed."
 
 
 def _against(timed: Timed) -> str:

@@ -17,13 +17,13 @@ def judged_in_words(found: list[Group], metric: str, gates: Gates) -> str:
     judged = len(worse) + len(unsure) + len(fine)
     margin = number(gates.slice_margin, gates)
     if not judged:
-        return f"Cannot tell: none of {_groups(len(found))} could be compared.{_left_out(found, gates)}"
+        return f"No group is compared.{_left_out(found, gates)}"
     if worse:
         worse.sort(key=lambda group: group["difference"])
         named = "; ".join(_loss(group, metric, gates) for group in worse[:NAMED])
-        rest = f" Of {_groups(judged)}, {_are(len(fine))} not worse and {len(unsure)} cannot be told."
-        calm = f" {len(fine)} of {_groups(judged)} are not worse."
-        return f"Worse for {named}{_more(worse)}.{rest if unsure else calm}"
+        told = [f"{_are(len(fine))} not worse"] * bool(fine) + [f"{len(unsure)} cannot be told"] * bool(unsure)
+        rest = f" Of the other {_groups(judged - len(worse))}, {' and '.join(told)}." if told else ""
+        return f"Worse for {named}{_more(worse)}.{rest}"
     if unsure:
         named = "; ".join(f"{_name(group)}, {group['rows']:,} rows" for group in unsure[:NAMED])
         return (

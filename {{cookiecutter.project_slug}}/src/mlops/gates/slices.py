@@ -68,11 +68,12 @@ def check_slices(match: Match, gates: Gates) -> Check:
 
 
 def _outcome(found: list[dict[str, Any]], gates: Gates) -> Outcome:
-    answers = [group["answer"] for group in found]
+    answers = {group["answer"] for group in found}
     if "worse" in answers:
         return "block"
-    if "cannot tell" in answers or "not worse" not in answers:
-        return "block" if gates.when_unsure == "block" else "warn"
+    # How many rows a group needs is the bar's word: where all have fewer, nothing is in doubt about the model.
+    if "cannot tell" in answers or answers == {"not defined"}:
+        return gates.when_unsure
     return "pass"
 
 
