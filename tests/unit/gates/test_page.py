@@ -10,6 +10,7 @@ import pytest
 from unit.gates.rendering import seen
 from unit.gates.reporting import IMPORTANCE, METRICS, Json, curves, first, regression_curves, report, two_bars
 
+from mlops.contract.errors import MlopsError
 from mlops.gates.reporting.plots import plots
 from mlops.gates.reporting.write import write
 
@@ -112,3 +113,10 @@ def test_the_address_of_the_notebook_is_read_from_the_environment(root: Path, mo
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example.com")
     markdown, html = write(root, first())
     assert all("https://mlflow.example.com" in path.read_text(encoding="utf-8") for path in (markdown, html))
+
+
+def test_a_report_beside_it_that_is_cut_off_is_named(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "metrics.json").write_text('{"metrics": ', encoding="utf-8")
+    with pytest.raises(MlopsError, match=r"metrics\.json: not valid JSON .* Run `dvc repro evaluate`"):
+        write(tmp_path, report())

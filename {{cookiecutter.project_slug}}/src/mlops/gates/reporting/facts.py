@@ -66,10 +66,7 @@ def collect(settings: Settings) -> Facts:
 
 
 def _report(path: Path) -> dict[str, Any]:
-    try:
-        content = found(path) or {}
-    except ValueError as error:
-        raise MlopsError(f"{path}: not valid JSON ({error}). Run `dvc repro evaluate`.") from error
+    content = found(path) or {}
     if not isinstance(content, dict):
         raise MlopsError(f"{path}: not a map. Run `dvc repro evaluate`.")
     return content

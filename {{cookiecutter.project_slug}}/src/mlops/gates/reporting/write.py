@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from mlops.contract.errors import MlopsError
 from mlops.gates.reporting.document import document
 from mlops.gates.reporting.markdown import comment
 from mlops.gates.reporting.page import page
@@ -50,5 +51,12 @@ def facts(report: dict[str, Any]) -> str:
 
 
 def found(path: Path) -> Any:
-    """Read a report that may not be there."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    """Read a report that may not be there.
+
+    Raises:
+        MlopsError: It is not valid JSON.
+    """
+    try:
+        return json.loads(path.read_bytes()) if path.is_file() else None
+    except ValueError as error:
+        raise MlopsError(f"{path}: not valid JSON ({error}). Run `dvc repro evaluate`.") from error
