@@ -228,6 +228,7 @@ def summary(demo: Demo) -> None:
     print(f"  cd {demo.work}")
     print(f'  export PATH="{Path(sys.executable).parent}:$PATH" PYTHONPATH="$PWD/src"')
     print("  git log --oneline            # what ran, and who took it back")
+    print("  mlops report                 # what the gate saw; reports/report.html has plots")
     print("  mlops local up --env staging # serve it again, on http://127.0.0.1:8000/docs")
     print("  mlops try                    # change params.yaml or features.py first")
 
