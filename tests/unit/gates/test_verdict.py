@@ -67,6 +67,10 @@ def test_a_model_must_beat_the_dummy(gained: float, outcome: str) -> None:
     assert beats_dummy(GATES, 0.5 + gained / 2, 0.5, gained).outcome == outcome
 
 
+def test_a_dummy_is_never_enough() -> None:
+    assert beats_dummy(Gates(metric="roc_auc", margin=0.01), 0.5, 0.5, 0.0).outcome == "block"
+
+
 def test_bounds_of_many_hold_at_once_and_cost_little_where_groups_are_the_same() -> None:
     rng = np.random.default_rng(0)
     alone = upper_bounds(np.zeros(1), rng.normal(size=(2000, 1)))

@@ -140,6 +140,8 @@ def test_our_metric_is_known_and_told_of() -> None:
 def test_an_unknown_scorer_is_named() -> None:
     with pytest.raises(MlopsError, match="'rocauc' is not a scikit-learn scorer"):
         known("rocauc")
+    with pytest.raises(MlopsError, match="does not say how good predictions are"):
+        known("rand_score")
 
 
 def test_a_metric_that_the_rows_do_not_define_says_why() -> None:

@@ -100,7 +100,8 @@ def beats_dummy(gates: Gates, score: float, floor: float, gained: float) -> Chec
         f"{gates.metric} {score:.4f} is {gained:.1%} of the way from a dummy's {floor:.4f} to the best possible; "
         f"{gates.beats_dummy_by:.0%} is asked for."
     )
-    return Check("dummy", "pass" if gained >= gates.beats_dummy_by else "block", words)
+    # A dummy itself is never enough, even where nothing is asked for.
+    return Check("dummy", "pass" if gained > 0 and gained >= gates.beats_dummy_by else "block", words)
 
 
 def not_worse(gates: Gates, found: Comparison, rows: int) -> Check:

@@ -17,6 +17,20 @@ from mlops.contract.errors import MlopsError
 Floats = NDArray[np.float64]
 ECE = "neg_expected_calibration_error"
 ECE_EDGES = np.arange(1, 10) / 10
+# Scorers of clusterings, and ratios without a best value: no share of the way to the best can be told.
+UNSUITED = {
+    "adjusted_mutual_info_score",
+    "adjusted_rand_score",
+    "completeness_score",
+    "fowlkes_mallows_score",
+    "homogeneity_score",
+    "mutual_info_score",
+    "neg_negative_likelihood_ratio",
+    "normalized_mutual_info_score",
+    "positive_likelihood_ratio",
+    "rand_score",
+    "v_measure_score",
+}
 DEFAULT = {
     "binary": ("roc_auc", "average_precision", "f1", "accuracy", "neg_log_loss", "neg_brier_score"),
     "multiclass": ("balanced_accuracy", "accuracy", "f1_macro", "neg_log_loss"),
@@ -92,10 +106,12 @@ def known(name: str) -> str:
     """Return the name of a metric if it is a scikit-learn scorer or ours, `neg_expected_calibration_error`.
 
     Raises:
-        MlopsError: There is none of that name.
+        MlopsError: There is none of that name, or it does not judge predictions.
     """
+    if name in UNSUITED:
+        raise MlopsError(f"metric {name!r} does not say how good predictions are. Name another.")
     if name != ECE and name not in get_scorer_names():
-        names = ", ".join(sorted([*get_scorer_names(), ECE]))
+        names = ", ".join(sorted({*get_scorer_names(), ECE} - UNSUITED))
         raise MlopsError(f"metric {name!r} is not a scikit-learn scorer. Name one of {names}.")
     return name
 

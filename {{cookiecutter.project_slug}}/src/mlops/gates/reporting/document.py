@@ -57,7 +57,7 @@ def _linear(judgement: Json, metrics: Json) -> Any:
 
 def outcome(report: Json) -> Literal["pass", "warn", "block"]:
     """Say what the headline says in one word."""
-    words = verdicts.headline(report)
-    if words.startswith("NO"):
+    outcomes = {check["outcome"] for judgement in report["judgements"] for check in judgement["checks"]}
+    if "block" in outcomes or not report.get("passed", True):
         return "block"
-    return "warn" if "warning" in words else "pass"
+    return "warn" if "warn" in outcomes else "pass"
