@@ -94,3 +94,13 @@ def test_a_sample_that_does_not_define_a_group_says_nothing_of_it() -> None:
     high = upper_bounds(np.array([0.0, 0.0, -0.3]), constant)
     assert np.isfinite(high).all()
     assert high[2] == pytest.approx(-0.3)
+
+
+def test_rows_far_fewer_than_the_champions_are_no_reason_to_let_pass() -> None:
+    drawn = np.random.default_rng(0).normal(0, 0.05, 2000)
+    found = compare(0.7, 0.7, drawn, 0.01)
+    assert found.answer == "cannot tell"
+    assert [not_worse(GATES, found, 300, before).outcome for before in (None, 1000, 1001)] == ["warn", "warn", "block"]
+    assert "The champion was measured on 1001: hold out more rows" in not_worse(GATES, found, 300, 1001).words
+    sure = compare(0.7, 0.7, drawn / 100, 0.01)
+    assert not_worse(GATES, sure, 300, 1001).outcome == "pass"

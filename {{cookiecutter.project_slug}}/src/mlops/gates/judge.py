@@ -10,8 +10,9 @@ from typing import Any
 from mlops.contract.model import Contract
 from mlops.gates.bar import Gates
 from mlops.gates.contest import Rows, difference
-from mlops.gates.match import Check, Match, Outcome, Question
+from mlops.gates.match import Check, Match, Question
 from mlops.gates.policy import ask, softened
+from mlops.gates.rows import ENOUGH
 from mlops.gates.verdict import Comparison
 from mlops.pipeline.evaluate import dummy, skill
 from mlops.pipeline.measures import measure
@@ -91,7 +92,7 @@ def against(gates: Gates, match: Match, found: Comparison | None) -> Check:
     """Say what the comparison with the champion came to, or why there is none."""
     if match.problem:
         return Check("champion", "block", f"It cannot be compared: {match.problem}")
-    return FIRST if found is None else not_worse(gates, found, len(match.rows))
+    return FIRST if found is None else not_worse(gates, found, len(match.rows), match.measured_on)
 
 
 def beats_dummy(gates: Gates, score: float, floor: float, gained: float) -> Check:
@@ -104,8 +105,12 @@ def beats_dummy(gates: Gates, score: float, floor: float, gained: float) -> Chec
     return Check("dummy", "pass" if gained > 0 and gained >= gates.beats_dummy_by else "block", words)
 
 
-def not_worse(gates: Gates, found: Comparison, rows: int) -> Check:
-    """Turn a comparison into an outcome and a sentence."""
+def not_worse(gates: Gates, found: Comparison, rows: int, measured_on: int | None = None) -> Check:
+    """Turn a comparison into an outcome and a sentence.
+
+    Rows that cannot tell, and are fewer than 30 % of those on which the champion was measured, block: a small batch
+    that becomes the test rows would let anything pass.
+    """
     bounds = (
         f"{gates.metric} {found.difference:+.4f} (90 % interval {found.low:+.4f} to {found.high:+.4f}) on {rows} rows"
     )
@@ -114,13 +119,14 @@ def not_worse(gates: Gates, found: Comparison, rows: int) -> Check:
     if found.answer == "not worse":
         word = "Better" if found.low > 0 else "Not worse"
         return Check("champion", "pass", f"{word} than the champion: {bounds}, margin {gates.margin}.")
-    outcome: Outcome = "block" if gates.when_unsure == "block" else "warn"
-    return Check(
-        "champion",
-        outcome,
+    few = measured_on is not None and rows < ENOUGH * measured_on
+    words = (
         f"Cannot tell whether it is worse by more than the margin of {gates.margin}: {bounds}. "
-        f"The smallest loss that these rows could show is {found.smallest_loss:.4f}.",
+        f"The smallest loss that these rows could show is {found.smallest_loss:.4f}."
     )
+    if few:
+        words += f" The champion was measured on {measured_on}: hold out more rows, or bring a larger batch."
+    return Check("champion", "block" if few else gates.when_unsure, words)
 
 
 def as_json(judgement: Judgement) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class Match:
     `slices` and `protected` are columns of shape (n,) by the tags of the bar, typed by the contract that tags them;
     `groups` names the entity of each row. `dropped` counts the test rows that the champion had been trained on.
     `champion` is None before the first release, and where it could not be compared: `problem` says why. The samples
-    are what a client would send of at most 100 rows, as either contract reads them.
+    are what a client would send of at most 100 rows, as either contract reads them. `measured_on` counts the test rows
+    of the champion's own release.
     """
 
     task: Task
@@ -50,6 +51,7 @@ class Match:
     problem: str = ""
     sample: Raw = field(default_factory=dict)
     champion_sample: Raw | None = None
+    measured_on: int | None = None
 
 
 Question = Callable[[], Check]

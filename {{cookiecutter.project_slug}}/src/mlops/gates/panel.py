@@ -25,7 +25,7 @@ from mlops.gates.cost import Served, check_size, check_speed
 from mlops.gates.fairness import check_fairness
 from mlops.gates.judge import Bar
 from mlops.gates.match import Match, Question
-from mlops.gates.rows import ENOUGH, keys
+from mlops.gates.rows import ENOUGH, keys, measured_on
 from mlops.gates.slices import check_slices
 from mlops.pipeline import dataset, prepare
 from mlops.pipeline.curves import curves
@@ -103,15 +103,16 @@ def _theirs(place: Place, match: Match) -> Served | None:
     return Served(place.champion.bundle, place.champion.source, python, match.champion_sample)
 
 
-def seen_by(settings: Settings, bar: Bar, match: Match) -> Match:
+def seen_by(place: Place, bar: Bar, match: Match) -> Match:
     """Give a match the columns by which a bar wants its rows judged, and the limits within which it tries values."""
-    read = cache(lambda contract: dataset.load(settings, contract))
+    read = cache(lambda contract: dataset.load(place.settings, contract))
     slices, protected, group = (
         tags.tagged(role, bar.tagging, match.agreed, match.rows, read) for role in ("slice", "protected", "group")
     )
     groups = dataset.entities(bar.tagging, pd.DataFrame(group)) if group else None
     agreed = tags.limited(match.agreed, bar.tagging)
-    return replace(match, agreed=agreed, groups=groups, slices=slices, protected=protected)
+    before = measured_on(place.git, place.env, place.rev)
+    return replace(match, agreed=agreed, groups=groups, slices=slices, protected=protected, measured_on=before)
 
 
 def curves_of(match: Match) -> dict[str, Any]:

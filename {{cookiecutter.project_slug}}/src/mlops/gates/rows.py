@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from mlops.contract.errors import MlopsError
 from mlops.contract.task import Task, load_task
 from mlops.data import splitting, table
 from mlops.delivery.champion import Champion
+from mlops.delivery.git import Git
+from mlops.delivery.layout import folder
 from mlops.pipeline import dataset
 from mlops.pipeline.dataset import Dataset
 from mlops.pipeline.prepare import BATCH, ROW
@@ -79,6 +82,15 @@ def unseen(standing: Incumbent, rows: pd.DataFrame) -> pd.DataFrame:
 def raw_for(data: Dataset, rows: pd.DataFrame) -> dict[str, list[Json]]:
     """Return what a client would send of the rows, as the contract of `data` reads them."""
     return table.to_json(data.frame.iloc[_keys(data).get_indexer(keys(rows))], data.contract)
+
+
+def measured_on(git: Git, env: str, rev: str) -> int | None:
+    """Count the test rows on which the release that stands was measured; None where its metrics.json does not say."""
+    text = git.show(rev, f"{folder(env)}/metrics.json")
+    try:
+        return None if text is None else int(json.loads(text)["rows"])
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def keys(rows: pd.DataFrame) -> pd.MultiIndex:

@@ -78,7 +78,7 @@ def run(
     judgements = []
     for bar in bars:
         scored = met(next(n for n, other in enumerate(bars) if other.rows is bar.rows))
-        match = panel.seen_by(settings, bar, scored)
+        match = panel.seen_by(place, bar, scored)
         found = judge(bar, match, common, panel.questions(place, bar, match), day)
         judgements.append(replace(found, checks=tuple(map(returning, found.checks))) if again else found)
     report = _report(place, name, base, judgements, bars[0], day)
