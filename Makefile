@@ -26,6 +26,7 @@ $(READY): requirements.txt | $(UV)
 	@echo "setup: environment in $(VENV), packages checked by their hashes (minutes the first time)"
 	@UV_VENV_CLEAR=1 $(UV) venv --quiet --python "$(PYTHON)" $(VENV)
 	@$(UV) pip sync $(QUIET) --python $(VENV) --require-hashes requirements.txt
+	@$(VENV)/bin/python scripts/helm.py >/dev/null
 	@touch $@
 
 .uv/bin/uv: $(PROJECT)/requirements/uv.txt
