@@ -87,7 +87,7 @@ def test_a_free_text_is_inert(number: int, tmp_path: Path) -> None:
     assert project.read("README.md").startswith(f"# {text.replace('<', '&lt;')}\n\n> {text.replace('<', '&lt;')}\n\n")
     assert f"\nCopyright (c) {text}\n" in project.read("LICENSE")
     for name in project.files():
-        if name.endswith((".yaml", ".yml")):
+        if name.endswith((".yaml", ".yml")) and not name.startswith("deploy/chart/templates/"):
             yaml.safe_load(project.read(name))
     assert "make setup" in project.run("make", "help").stdout
     project.run("make", "--dry-run", "setup", "train", "gate", "clean")

@@ -1,0 +1,152 @@
+"""What Argo CD is told: which repository, where to, what kinds, and how it follows Git."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from bake.conftest import OTHER
+from baking import BakedProject, bake
+from unit.chart.rendering import CASES, case, manifests
+
+from mlops.delivery.records import Record
+
+pytestmark = pytest.mark.bake
+
+Document = dict[str, Any]
+SLUGS = {
+    "flight-delays": "https://git.example.com/team/flight-delays.git",
+    OTHER["project_slug"]: OTHER["repository_url"],
+}
+
+
+def read(project: BakedProject, name: str) -> Document:
+    document: Document = yaml.safe_load(project.read(f"deploy/argocd/{name}.yaml"))
+    assert document["metadata"] == {"name": document["metadata"]["name"], "namespace": "argocd"}
+    assert document["metadata"]["name"] in SLUGS
+    return document
+
+
+def faults(document: Document) -> list[str]:
+    """List where an ApplicationSet does not follow Git as it must."""
+    spec = document["spec"]
+    template = spec["template"]["spec"]
+    sync = template["syncPolicy"]
+    checks = {
+        "an unknown key of a release is an empty text": spec["goTemplateOptions"] == ["missingkey=error"],
+        "no Go template": spec["goTemplate"] is True,
+        "resources go with the application": spec["syncPolicy"].get("preserveResourcesOnDeletion") is True,
+        "applications go with the file": spec["syncPolicy"].get("applicationsSync") == "create-update",
+        "what Git no longer names stays": sync["automated"].get("prune") is True,
+        "a change by hand stays": sync["automated"].get("selfHeal") is True,
+        "a retry takes the commit that failed": sync["retry"].get("refresh") is True,
+        "no retry": sync["retry"]["limit"] > 0,
+        "no namespace": "CreateNamespace=true" in sync["syncOptions"],
+        "pods of any kind": sync["managedNamespaceMetadata"]["labels"].get("pod-security.kubernetes.io/enforce")
+        == "restricted",
+        "the default project": template["project"] == document["metadata"]["name"],
+        "another commit than main's": template["source"]["targetRevision"] == "main",
+        "values in another order": template["source"]["helm"]["valueFiles"] == ["../values.yaml", "../release.yaml"],
+    }
+    return [fault for fault, holds in checks.items() if not holds]
+
+
+def test_it_follows_git(baked: BakedProject) -> None:
+    assert faults(read(baked, "applicationset")) == []
+
+
+Edit = Callable[[Document], object]
+MUTANTS: dict[str, Edit] = {
+    "an unknown key of a release is an empty text": lambda spec: spec.update(goTemplateOptions=[]),
+    "no Go template": lambda spec: spec.update(goTemplate=False),
+    "resources go with the application": lambda spec: spec["syncPolicy"].pop("preserveResourcesOnDeletion"),
+    "applications go with the file": lambda spec: spec["syncPolicy"].pop("applicationsSync"),
+    "what Git no longer names stays": lambda spec: sync(spec)["automated"].pop("prune"),
+    "a change by hand stays": lambda spec: sync(spec)["automated"].update(selfHeal=False),
+    "a retry takes the commit that failed": lambda spec: sync(spec)["retry"].pop("refresh"),
+    "no retry": lambda spec: sync(spec)["retry"].update(limit=0),
+    "no namespace": lambda spec: sync(spec)["syncOptions"].clear(),
+    "pods of any kind": lambda spec: sync(spec)["managedNamespaceMetadata"]["labels"].clear(),
+    "the default project": lambda spec: spec["template"]["spec"].update(project="default"),
+    "another commit than main's": lambda spec: spec["template"]["spec"]["source"].update(targetRevision="HEAD"),
+    "values in another order": lambda spec: spec["template"]["spec"]["source"]["helm"]["valueFiles"].reverse(),
+}
+
+
+def sync(spec: Document) -> Document:
+    found: Document = spec["template"]["spec"]["syncPolicy"]
+    return found
+
+
+@pytest.mark.parametrize("fault", MUTANTS)
+def test_it_is_noticed_when(fault: str, example: BakedProject) -> None:
+    document = copy.deepcopy(read(example, "applicationset"))
+    MUTANTS[fault](document["spec"])
+    assert faults(document) == [fault]
+
+
+def test_every_environment_with_a_release_is_one_application(baked: BakedProject) -> None:
+    document = read(baked, "applicationset")
+    slug, spec = document["metadata"]["name"], document["spec"]
+    (generator,) = spec["generators"]
+    assert generator["git"] == {
+        "repoURL": SLUGS[slug],
+        "revision": "main",
+        "files": [{"path": "deploy/envs/*/release.yaml"}],
+    }
+    staging = filled(spec["template"], {".path.basename": "staging", ".path.path": "deploy/envs/staging"})
+    assert staging["metadata"] == {"name": f"{slug}-staging", "annotations": {"release": "20130501-2"}}
+    source = staging["spec"]["source"]
+    assert (source["repoURL"], source["path"]) == (SLUGS[slug], "deploy/envs/staging/chart")
+    assert source["helm"]["releaseName"] == slug
+    assert staging["spec"]["destination"]["namespace"] == f"{slug}-staging"
+
+
+def filled(template: Document, facts: dict[str, str]) -> Document:
+    """Put facts in for Argo CD's braces; one that is not known is an error, as for Argo CD."""
+    assert "id" in Record.model_fields
+    known = {**facts, ".release.id": "20130501-2"}
+    text = re.sub(r"\{\{ (\S+) \}\}", lambda found: known[found[1]], yaml.safe_dump(template, width=1000))
+    assert "{{" not in text
+    made: Document = yaml.safe_load(text)
+    return made
+
+
+def test_a_project_allows_its_own_repository_namespaces_and_kinds_alone(baked: BakedProject) -> None:
+    project = read(baked, "project")
+    slug, spec = project["metadata"]["name"], project["spec"]
+    assert spec["sourceRepos"] == [SLUGS[slug]]
+    assert spec["destinations"] == [{"server": "https://kubernetes.default.svc", "namespace": f"{slug}-*"}]
+    assert spec["clusterResourceWhitelist"] == [{"group": "", "kind": "Namespace", "name": f"{slug}-*"}]
+    rendered = {kind(m["apiVersion"], m["kind"]) for name in CASES for m in manifests(case(name))}
+    allowed = [(allowed["group"], allowed["kind"]) for allowed in spec["namespaceResourceWhitelist"]]
+    assert sorted(rendered) == allowed
+
+
+def kind(api_version: str, name: str) -> tuple[str, str]:
+    return api_version.rpartition("/")[0], name
+
+
+def test_where_argo_cd_puts_it_is_where_the_project_allows_it(baked: BakedProject) -> None:
+    project, applications = (read(baked, name) for name in ("project", "applicationset"))
+    (allowed,) = project["spec"]["destinations"]
+    template = applications["spec"]["template"]["spec"]
+    assert template["destination"]["server"] == allowed["server"]
+    assert template["destination"]["namespace"].startswith(allowed["namespace"].removesuffix("*"))
+    assert template["project"] == project["metadata"]["name"]
+    assert template["source"]["repoURL"] in project["spec"]["sourceRepos"]
+
+
+@pytest.mark.parametrize("slug", ["on", "null", "yes", "e1"])
+def test_a_slug_that_yaml_could_read_as_something_else(slug: str, tmp_path: Path) -> None:
+    project = bake(tmp_path, project_slug=slug, package_name="model_of", example_data="no")
+    for name in ("project", "applicationset"):
+        document = yaml.safe_load(project.read(f"deploy/argocd/{name}.yaml"))
+        assert document["metadata"]["name"] == slug
+    assert document["spec"]["template"]["spec"]["project"] == slug
+    assert document["spec"]["template"]["spec"]["source"]["helm"]["releaseName"] == slug

@@ -1,0 +1,144 @@
+"""The promises about security and lost requests hold, and each check can fail."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from unit.chart.guards import hardened, lossless, restricted
+from unit.chart.rendering import CASES, CHART, Manifest, case, manifests, of_kind
+
+pytestmark = pytest.mark.unit
+
+
+def faults(rendered: list[Manifest]) -> list[str]:
+    """List all that is wrong with what was rendered."""
+    deployment = of_kind("Deployment", rendered)
+    pod = deployment["spec"]["template"]["spec"]
+    account = of_kind("ServiceAccount", rendered)
+    token = [] if account.get("automountServiceAccountToken") is False else ["the account gives out a token"]
+    return [*restricted(pod), *hardened(pod), *lossless(deployment), *token]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_nothing_is_wrong(name: str, cases: dict[str, list[Manifest]]) -> None:
+    assert faults(cases[name]) == []
+
+
+# Line of a template, what stands there instead, and what is then found.
+MUTANTS = {
+    "no runAsNonRoot": ("        runAsNonRoot: true\n", "", "may run as root"),
+    "runAsNonRoot false": ("runAsNonRoot: true", "runAsNonRoot: false", "may run as root"),
+    "root": ("runAsUser: 10001", "runAsUser: 0", "runs as root"),
+    "no seccompProfile": (
+        "        seccompProfile:\n          type: RuntimeDefault\n",
+        "",
+        "no seccomp profile",
+    ),
+    "Unconfined": ("type: RuntimeDefault", "type: Unconfined", "no seccomp profile"),
+    "no allowPrivilegeEscalation": (
+        "            allowPrivilegeEscalation: false\n",
+        "",
+        "privileges may be escalated",
+    ),
+    "no readOnlyRootFilesystem": (
+        "            readOnlyRootFilesystem: true\n",
+        "",
+        "the root file system can be written",
+    ),
+    "no drop": (
+        "            capabilities:\n              drop:\n                - ALL\n",
+        "",
+        "capabilities are kept",
+    ),
+    "drops one": ("                - ALL\n", "                - NET_RAW\n", "capabilities are kept"),
+    "token": ("      automountServiceAccountToken: false\n", "", "the pod gets a token of its account"),
+    "a tag": (
+        '{{ printf "%s@%s" .Values.release.image.repository .Values.release.image.digest | quote }}',
+        "registry.example.com/team/model:latest",
+        "the image is not named by its digest",
+    ),
+    "Recreate": (
+        "    type: RollingUpdate\n    rollingUpdate:\n      maxSurge: 25%\n      maxUnavailable: 0\n",
+        "    type: Recreate\n",
+        "pods end before others answer",
+    ),
+    "maxUnavailable 1": ("maxUnavailable: 0", "maxUnavailable: 1", "fewer pods than wanted"),
+    "no wait": (
+        "          lifecycle:\n            preStop:\n              sleep:\n"
+        "                seconds: {{ int .Values.server.wait }}\n",
+        "",
+        "a pod ends while it still gets requests",
+    ),
+    "killed early": (
+        "{{ add .Values.server.wait .Values.server.grace 10 }}",
+        "{{ .Values.server.grace }}",
+        "a pod is killed while it answers",
+    ),
+    "no readiness": (
+        "          readinessProbe:\n",
+        "          startupProbe:\n",
+        "a pod that is not ready gets requests",
+    ),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_template_is_found_out_that_has(mutant: str, tmp_path: Path) -> None:
+    old, new, fault = MUTANTS[mutant]
+    assert fault in faults(manifests(case("minimal"), chart=changed(tmp_path, "deployment", old, new)))
+
+
+def test_an_account_with_a_token_is_found_out(tmp_path: Path) -> None:
+    chart = changed(tmp_path, "serviceaccount", "automountServiceAccountToken: false\n", "")
+    assert faults(manifests(case("minimal"), chart=chart)) == ["the account gives out a token"]
+
+
+def changed(folder: Path, template: str, old: str, new: str) -> Path:
+    """Copy the chart and change one place of a template."""
+    chart = folder / "chart"
+    shutil.copytree(CHART, chart)
+    path = chart / "templates" / f"{template}.yaml"
+    before = path.read_text(encoding="utf-8")
+    assert before.count(old) == 1
+    path.write_text(before.replace(old, new), encoding="utf-8")
+    return chart
+
+
+Edit = Callable[[dict[str, Any]], object]
+FORBIDDEN: dict[str, Edit] = {
+    "hostNetwork is set": lambda pod: pod.update(hostNetwork=True),
+    "hostPID is set": lambda pod: pod.update(hostPID=True),
+    "hostIPC is set": lambda pod: pod.update(hostIPC=True),
+    "volume 'host' is of a kind that is not allowed": lambda pod: pod["volumes"].append(
+        {"name": "host", "hostPath": {"path": "/"}}
+    ),
+    "sysctl 'kernel.msgmax' is not safe": lambda pod: pod["securityContext"].update(
+        sysctls=[{"name": "kernel.msgmax", "value": "1"}]
+    ),
+    "privileged": lambda pod: own(pod).update(privileged=True),
+    "capabilities are kept": lambda pod: own(pod)["capabilities"].update(add=["SYS_ADMIN"]),
+    "procMount is not the default": lambda pod: own(pod).update(procMount="Unmasked"),
+    "SELinux user or role is set": lambda pod: own(pod).update(seLinuxOptions={"user": "root"}),
+    "a port of the host is taken": lambda pod: pod["containers"][0]["ports"][0].update(hostPort=80),
+    "may run as root": lambda pod: own(pod).update(runAsNonRoot=False),
+    "no seccomp profile": lambda pod: own(pod).update(seccompProfile={"type": "Unconfined"}),
+    "privileges may be escalated": lambda pod: pod.update(initContainers=[{"name": "first", "image": "image"}]),
+}
+
+
+def own(pod: dict[str, Any]) -> dict[str, Any]:
+    """Name the security context of the server."""
+    found: dict[str, Any] = pod["containers"][0]["securityContext"]
+    return found
+
+
+@pytest.mark.parametrize("fault", FORBIDDEN)
+def test_the_standard_forbids(fault: str, cases: dict[str, list[Manifest]]) -> None:
+    pod = copy.deepcopy(of_kind("Deployment", cases["minimal"])["spec"]["template"]["spec"])
+    FORBIDDEN[fault](pod)
+    assert fault in restricted(pod)

@@ -1,0 +1,231 @@
+"""The chart, rendered: what a cluster is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from baking import PROJECT
+from fastapi.routing import APIRoute
+from helm import helm
+from pyhelm3 import Command
+from unit.chart.rendering import CASES, CHART, Manifest, case, manifests, of_kind, refusal, run, text, written
+from unit.delivery.test_records import HARD_NAMES
+
+from mlops.delivery.records import ContractRef, Data, Image, Model, Record, parse, render
+from mlops.serving.__main__ import _parser
+from mlops.serving.documents import State, documented
+from mlops.serving.record import read_release
+
+pytestmark = pytest.mark.unit
+
+ALWAYS = {"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "NetworkPolicy"}
+KINDS = {
+    "minimal": ALWAYS,
+    "full": ALWAYS | {"HorizontalPodAutoscaler", "PodMonitor", "PrometheusRule"},
+    "production": ALWAYS | {"PodMonitor", "PrometheusRule"},
+}
+NEWEST = sorted({v.rsplit(".", 1)[0] for v in kubernetes_validate.utils.all_versions()}, key=lambda v: int(v[2:]))[-3:]
+
+# Each is a number to some reader of YAML, unless it is quoted.
+RECORD = Record(
+    id="20130501-2",
+    identity="sha256:" + "1" * 64,
+    commit="1234567890" * 4,
+    image=Image(repository="localhost:5000/team/model", digest="sha256:" + "1e5".zfill(64)),
+    model=Model(sha256="0" * 64),
+    data=Data(sha256="12e7".zfill(64), batches=4, rows=123456789012),
+    contract=ContractRef(version="1.0", sha256="1" * 60 + "e300"),
+    metrics={
+        **dict.fromkeys(HARD_NAMES, 0.1),
+        "tiny": 1e-07,
+        "huge": 1e22,
+        "one": 1.0,
+        "less": -2e-09,
+        "third": 1 / 3,
+    },
+)
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    path = tmp_path / "release.yaml"
+    path.write_text(render(RECORD), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_helm_lint_finds_nothing(name: str) -> None:
+    assert "0 chart(s) failed" in run("lint", "--strict", CHART, "--values", case(name))
+
+
+def test_helm_lint_finds_a_fault(tmp_path: Path) -> None:
+    broken = tmp_path / "chart"
+    shutil.copytree(CHART, broken)
+    (broken / "Chart.yaml").write_text("apiVersion: v2\nname: mlops\nversion: newest\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match=r"1 chart\(s\) failed"):
+        run("lint", "--strict", broken, "--values", case("minimal"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_kinds_are(name: str, cases: dict[str, list[Manifest]]) -> None:
+    assert {manifest["kind"] for manifest in cases[name]} == KINDS[name]
+    assert len(cases[name]) == len(KINDS[name])
+
+
+@pytest.mark.parametrize("version", NEWEST)
+def test_kubernetes_knows_every_field(version: str, cases: dict[str, list[Manifest]]) -> None:
+    judged = [(kubernetes(manifest, version), manifest) for name in CASES for manifest in cases[name]]
+    assert {fault for fault, _ in judged} == {None}
+
+
+@pytest.mark.parametrize("version", NEWEST)
+def test_a_field_that_kubernetes_does_not_know_is_noticed(version: str, cases: dict[str, list[Manifest]]) -> None:
+    for manifest in cases["full"]:
+        wrong = {**manifest, "spec": {**manifest.get("spec", {}), "maxUnavailible": 0}}
+        if manifest["apiVersion"].startswith("monitoring.coreos.com/"):
+            continue
+        assert "maxUnavailible" in str(kubernetes(wrong, version)) or manifest["kind"] == "ServiceAccount"
+
+
+def kubernetes(manifest: Manifest, version: str) -> str | None:
+    """Judge a manifest by the schema of a version, which has the operator's kinds not."""
+    if manifest["apiVersion"] == "monitoring.coreos.com/v1":
+        return None
+    try:
+        kubernetes_validate.validate(manifest, version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return str(error.message)
+    return None
+
+
+def test_three_versions_are_the_newest() -> None:
+    assert len(NEWEST) == 3
+    assert [int(version[2:]) for version in NEWEST] >= [35, 36, 37]
+
+
+def test_twice_is_the_same_byte_for_byte(tmp_path: Path, release: Path) -> None:
+    shutil.copytree(CHART, tmp_path / "deploy" / "chart")
+    values = PROJECT / "deploy" / "envs" / "staging" / "values.yaml"
+    assert text(values, release) == text(values, release, chart=tmp_path / "deploy" / "chart")
+
+
+def test_pyhelm3_reads_the_same_from_python_as_from_files(cases: dict[str, list[Manifest]]) -> None:
+    command = Command(executable=str(helm())).template(
+        "flight-delays",
+        CHART,
+        yaml.safe_load(case("full").read_text(encoding="utf-8")),
+        namespace="flight-delays-staging",
+    )
+    assert list(asyncio.run(command)) == cases["full"]
+
+
+@pytest.mark.parametrize("env", ["staging", "production"])
+def test_each_environments_values_render(env: str, release: Path) -> None:
+    values = PROJECT / "deploy" / "envs" / env / "values.yaml"
+    told = yaml.safe_load(values.read_text(encoding="utf-8"))
+    spec = of_kind("Deployment", manifests(values, release))["spec"]
+    assert spec["replicas"] == told["replicas"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["resources"]["requests"] == told["resources"]["requests"]
+    assert container["resources"]["limits"] == {"memory": "512Mi"}
+
+
+def test_a_record_that_looks_like_numbers_arrives_verbatim(tmp_path: Path, release: Path) -> None:
+    deployment = of_kind("Deployment", manifests(release))
+    pod = deployment["spec"]["template"]
+    facts = {
+        "mlops/release": RECORD.id,
+        "mlops/identity": RECORD.identity,
+        "mlops/commit": RECORD.commit,
+        "mlops/model": RECORD.model.sha256,
+        "mlops/data": RECORD.data.sha256,
+    }
+    assert deployment["metadata"]["annotations"] == facts
+    mounted = pod["metadata"]["annotations"].pop("mlops/release.yaml")
+    assert pod["metadata"]["annotations"] == facts
+    assert pod["spec"]["containers"][0]["image"] == f"{RECORD.image.repository}@{RECORD.image.digest}"
+    assert deployment["metadata"]["labels"]["app.kubernetes.io/version"] == RECORD.id
+    assert parse(mounted) == RECORD
+    (tmp_path / "mounted.yaml").write_text(mounted, encoding="utf-8")
+    assert read_release(tmp_path / "mounted.yaml") == read_release(release)
+
+
+def test_the_server_finds_the_record_where_it_is_told(cases: dict[str, list[Manifest]]) -> None:
+    pod = of_kind("Deployment", cases["minimal"])["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    (mount,) = [m for m in container["volumeMounts"] if m["name"] == "release"]
+    (volume,) = [v for v in pod["spec"]["volumes"] if v["name"] == "release"]
+    (item,) = volume["downwardAPI"]["items"]
+    options = _parser().parse_args(["--bundle", "bundle", *container["args"]])
+    assert str(options.release) == f"{mount['mountPath']}/{item['path']}"
+    (annotation,) = [key for key in pod["metadata"]["annotations"] if f"['{key}']" in item["fieldRef"]["fieldPath"]]
+    assert yaml.safe_load(pod["metadata"]["annotations"][annotation])["release"]["id"] == "20130501-2"
+
+
+def test_the_server_is_run_as_the_values_say(cases: dict[str, list[Manifest]]) -> None:
+    (container,) = of_kind("Deployment", cases["full"])["spec"]["template"]["spec"]["containers"]
+    options = _parser().parse_args(["--bundle", "bundle", *container["args"]])
+    assert (options.concurrency, options.threads, options.grace, options.host) == (128, 2, 30, "0.0.0.0")
+    assert options.port == container["ports"][0]["containerPort"]
+    assert "command" not in container
+
+
+def test_probes_ask_what_the_server_answers(cases: dict[str, list[Manifest]]) -> None:
+    (container,) = of_kind("Deployment", cases["minimal"])["spec"]["template"]["spec"]["containers"]
+    routes = {route.path for route in documented(State()).routes if isinstance(route, APIRoute)}
+    asked = {probe: container[probe]["httpGet"]["path"] for probe in container if probe.endswith("Probe")}
+    assert asked == {"startupProbe": "/readyz", "readinessProbe": "/readyz", "livenessProbe": "/livez"}
+    assert set(asked.values()) <= routes
+
+
+def test_requests_reach_the_pods_and_nothing_else(cases: dict[str, list[Manifest]]) -> None:
+    for manifests_ in cases.values():
+        pod = of_kind("Deployment", manifests_)["spec"]["template"]
+        service, policy = of_kind("Service", manifests_)["spec"], of_kind("NetworkPolicy", manifests_)["spec"]
+        budget = of_kind("PodDisruptionBudget", manifests_)["spec"]
+        for selector in (service["selector"], policy["podSelector"]["matchLabels"], budget["selector"]["matchLabels"]):
+            assert selector.items() <= pod["metadata"]["labels"].items()
+            assert "app.kubernetes.io/version" not in selector
+        assert service["ports"][0]["targetPort"] == pod["spec"]["containers"][0]["ports"][0]["name"]
+        assert policy["egress"] == []
+        assert policy["policyTypes"] == ["Ingress", "Egress"]
+        assert policy["ingress"][0]["ports"] == [{"port": "http"}]
+        spread = pod["spec"]["topologySpreadConstraints"]
+        assert [rule["topologyKey"] for rule in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+
+
+def test_the_load_decides_alone_how_many_pods_there_are(cases: dict[str, list[Manifest]]) -> None:
+    assert "replicas" not in of_kind("Deployment", cases["full"])["spec"]
+    assert of_kind("Deployment", cases["minimal"])["spec"]["replicas"] == 1
+    scaled = of_kind("HorizontalPodAutoscaler", cases["full"])["spec"]
+    assert (scaled["minReplicas"], scaled["maxReplicas"]) == (3, 12)
+    assert scaled["scaleTargetRef"]["name"] == of_kind("Deployment", cases["full"])["metadata"]["name"]
+
+
+def test_fewest_is_not_more_than_most(tmp_path: Path) -> None:
+    wrong = written(tmp_path / "values.yaml", {"autoscaling": {"enabled": True, "min": 7}})
+    assert "autoscaling.min is 7 and must not be more than autoscaling.max, 6" in refusal(case("minimal"), wrong)
+
+
+def test_without_a_release_it_says_what_is_missing() -> None:
+    said = refusal(PROJECT / "deploy" / "envs" / "staging" / "values.yaml")
+    assert "no `release`: add the environment's record, --values deploy/envs/<env>/release.yaml" in said
+
+
+def test_monitors_watch_this_release(cases: dict[str, list[Manifest]]) -> None:
+    monitor, rule = (of_kind(kind, cases["full"]) for kind in ("PodMonitor", "PrometheusRule"))
+    pod = of_kind("Deployment", cases["full"])["spec"]["template"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert endpoint == {"port": "http", "path": "/metrics", "interval": "15s"}
+    assert monitor["metadata"]["labels"]["prometheus"] == rule["metadata"]["labels"]["prometheus"] == "main"
+    rules: list[dict[str, Any]] = rule["spec"]["groups"][0]["rules"]
+    for alert in rules:
+        assert 'namespace="flight-delays-staging", deployment="flight-delays"' in alert["expr"]
+        assert {"summary", "description"} == set(alert["annotations"])
