@@ -75,4 +75,7 @@ def _place(file: PackagePath) -> str:
 
 
 if __name__ == "__main__":
-    print(helm())
+    try:
+        print(helm())
+    except RuntimeError as error:
+        sys.exit(str(error))

@@ -24,7 +24,11 @@ def hardened(pod: Part) -> list[str]:
     """List what the chart promises beyond the standard and does not keep."""
     faults = [] if pod.get("automountServiceAccountToken") is False else ["the pod gets a token of its account"]
     for container in _containers(pod):
-        if _security(container).get("readOnlyRootFilesystem") is not True:
+        both = {**_security(pod), **_security(container)}
+        for who in ("runAsUser", "runAsGroup"):
+            if not both.get(who):
+                faults.append(f"{who} is root, or the image's to say")
+        if both.get("readOnlyRootFilesystem") is not True:
             faults.append("the root file system can be written")
         if not re.search(r"@sha256:[0-9a-f]{64}\Z", container["image"]):
             faults.append("the image is not named by its digest")

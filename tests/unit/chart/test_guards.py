@@ -34,6 +34,8 @@ MUTANTS = {
     "no runAsNonRoot": ("        runAsNonRoot: true\n", "", "may run as root"),
     "runAsNonRoot false": ("runAsNonRoot: true", "runAsNonRoot: false", "may run as root"),
     "root": ("runAsUser: 10001", "runAsUser: 0", "runs as root"),
+    "no runAsUser": ("        runAsUser: 10001\n", "", "runAsUser is root, or the image's to say"),
+    "no runAsGroup": ("        runAsGroup: 10001\n", "", "runAsGroup is root, or the image's to say"),
     "no seccompProfile": (
         "        seccompProfile:\n          type: RuntimeDefault\n",
         "",
@@ -96,6 +98,19 @@ def test_a_template_is_found_out_that_has(mutant: str, tmp_path: Path) -> None:
 def test_an_account_with_a_token_is_found_out(tmp_path: Path) -> None:
     chart = changed(tmp_path, "serviceaccount", "automountServiceAccountToken: false\n", "")
     assert faults(manifests(case("minimal"), chart=chart)) == ["the account gives out a token"]
+
+
+def test_no_field_of_a_security_context_can_go_unnoticed(cases: dict[str, list[Manifest]]) -> None:
+    def contexts(rendered: list[Manifest]) -> list[dict[str, Any]]:
+        pod = of_kind("Deployment", rendered)["spec"]["template"]["spec"]
+        return [pod["securityContext"], own(pod)]
+
+    fields = [(at, field) for at, context in enumerate(contexts(cases["full"])) for field in context]
+    assert len(fields) == 7
+    for at, field in fields:
+        mutant = copy.deepcopy(cases["full"])
+        del contexts(mutant)[at][field]
+        assert len(faults(mutant)) == 1, field
 
 
 def changed(folder: Path, template: str, old: str, new: str) -> Path:
