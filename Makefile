@@ -43,7 +43,7 @@ lint: $(READY)  ## style, types and the direction of imports
 	PYTHONPATH="$(PROJECT)/src" lint-imports
 
 test: lint  ## everything that can be checked on this machine (10 minutes on 2 cores)
-	pytest -n $(WORKERS) --dist loadfile -m "not e2e"
+	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not e2e"
 
 demo: $(READY)  ## bake a project into a temporary folder and run its demo there
 	@folder=$$(mktemp -d "$${TMPDIR:-/tmp}/gitops-ml.XXXXXX") && \
