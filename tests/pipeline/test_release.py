@@ -85,6 +85,20 @@ def test_reverting_the_source_releases_the_old_image_without_training(project: L
     assert back["id"] != first["id"]
 
 
+def test_a_change_of_the_chart_alone_is_released_without_training(project: LivingProject) -> None:
+    first = project.record()
+    project.edit("deploy/chart/values.yaml", "\nreplicas: 1\n", "\nreplicas: 3\n")
+    source = project.commit("Answer from three pods")
+    project.git("push", "origin", "main")
+    assert project.git("diff", "--name-only", "HEAD~1", "--", "deploy/envs") == "", "nothing that runs has changed"
+    assert "python -m mlops.pipeline" not in project.dvc("repro")
+    assert "nothing to build" in project.mlops("release", "--env", "staging")
+    second = project.record()
+    assert (second["identity"], second["commit"]) == (first["identity"], source)
+    changed = project.git("diff", "--name-only", f"{source}..origin/main").splitlines()
+    assert changed == [f"deploy/envs/staging/{name}" for name in ("chart/values.yaml", "metrics.json", "release.yaml")]
+
+
 def test_reverting_a_batch_releases_what_stood_before(
     project: LivingProject, more: Callable[[int, int], pd.DataFrame], tmp_path: Path
 ) -> None:
