@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc, average_precision_score, roc_auc_score
 
-from mlops.pipeline.curves import curves, evenly
+from mlops.data.sample import evenly
+from mlops.pipeline.curves import curves
 from mlops.pipeline.measures import Judged, calibration_error
 
 

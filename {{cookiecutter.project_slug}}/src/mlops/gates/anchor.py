@@ -16,7 +16,7 @@ from mlops.delivery.history import Standing, current, history
 from mlops.delivery.layout import folder
 from mlops.gates.bar import Gates
 from mlops.gates.contest import champion_scores, comparable_rows, difference
-from mlops.gates.match import Check, Match, Outcome
+from mlops.gates.match import Check, Match
 from mlops.gates.rows import incumbent
 from mlops.gates.verdict import Comparison
 from mlops.settings import Settings
@@ -127,9 +127,8 @@ def check_anchor(settings: Settings, git: Git, env: str, rev: str, gates: Gates,
         return Check("anchor", "block", words, details)
     if found.answer == "not worse":
         return Check("anchor", "pass", f"Not worse than {name}, the best of the last releases: {bounds}.", details)
-    outcome: Outcome = "block" if gates.when_unsure == "block" else "warn"
     words = f"Cannot tell whether it is worse than {name}, the best of the last releases: {bounds}."
-    return Check("anchor", outcome, words, details)
+    return Check("anchor", gates.when_unsure, words, details)
 
 
 def _compared(settings: Settings, git: Git, standing: Standing, metric: str, margin: float, met: Match) -> Comparison:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
+from mlops.contract.text import read_yaml
 from mlops.pipeline.texts import decode
 
 ABSENT = object()
@@ -28,7 +27,7 @@ def of_batches(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 
 def _read(name: str, text: bytes | None) -> Any:
-    return None if text is None else yaml.safe_load(decode(text, name))
+    return None if text is None else read_yaml(decode(text, name), name)
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

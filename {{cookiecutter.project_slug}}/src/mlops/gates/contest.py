@@ -14,6 +14,7 @@ from mlops.contract.errors import MlopsError
 from mlops.contract.model import Contract
 from mlops.contract.task import Task, load_task
 from mlops.data import table
+from mlops.data.sample import evenly
 from mlops.delivery.champion import Champion
 from mlops.environment import serving_python
 from mlops.gates.match import Match
@@ -50,7 +51,7 @@ def contest(settings: Settings, rows: Rows, champion: Champion | None) -> Match:
     scores = serve(settings, table.to_json(kept, rows.agreed), len(kept))
     challenger = Judged(encode(kept[task.target], task.classes), scores, task.threshold)
     theirs = None if standing is None else champion_scores(settings, standing, task, kept, challenger)
-    some = kept.iloc[np.linspace(0, len(kept) - 1, SAMPLE).astype(int)]
+    some = kept.iloc[evenly(len(kept), SAMPLE)]
     return Match(
         task=task,
         agreed=rows.agreed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from functools import cache
@@ -18,12 +19,13 @@ from mlops.delivery.git import Git
 from mlops.delivery.history import history
 from mlops.delivery.image import identity
 from mlops.delivery.layout import require_environment
+from mlops.delivery.records import Record
 from mlops.gates import base as bases
 from mlops.gates import changes, panel, policy
 from mlops.gates.bar import parse as parse_gates
 from mlops.gates.base import Base
 from mlops.gates.contest import Rows, contest
-from mlops.gates.judge import Bar, Judgement, as_json, judge
+from mlops.gates.judge import Judgement, as_json, judge
 from mlops.gates.leak import check_leaks
 from mlops.gates.match import Check, Match
 from mlops.pipeline import dataset, prepare
@@ -68,7 +70,8 @@ def run(
     require_environment(git, "HEAD", env)
     champion = champions.fetch(settings, git, standing_at, env)
     rows, name = _rows(settings, agreed), identity(settings.root)
-    again = any(s.record is not None and s.record.identity == name for s in history(git, env, standing_at))
+    records = [s.record for s in reversed(history(git, env, standing_at)) if s.record is not None]
+    again = any(record.identity == name for record in records)
     bars = panel.bars(settings, base, parse_gates(read_own(settings.root, "gates.yaml")), params, rows)
     excused = again or policy.forgives(bars[0].gates, "champion", day)
     common = _common(settings, base, agreed, rows)
@@ -81,8 +84,12 @@ def run(
         match = panel.seen_by(place, bar, scored)
         found = judge(bar, match, common, panel.questions(place, bar, match), day)
         judgements.append(replace(found, checks=tuple(map(returning, found.checks))) if again else found)
-    report = _report(place, name, base, judgements, bars[0], day)
-    report["curves"] = panel.curves_of(met(0))
+    report = {
+        **_report(place, name, base, judgements),
+        "trend": _trend(records, bars[0].gates.metric),
+        "overrides": policy.overrides(bars[0].gates, day),
+        "curves": panel.curves_of(met(0)),
+    }
     write_json(settings.root / REPORT, report)
     return report
 
@@ -116,9 +123,7 @@ def returning(check: Check) -> Check:
     return replace(check, outcome="warn", words=f"{check.words} It stood here before, so this does not block.")
 
 
-def _report(
-    place: panel.Place, name: str, base: Base, judgements: list[Judgement], bar: Bar, day: date
-) -> dict[str, Any]:
+def _report(place: panel.Place, name: str, base: Base, judgements: list[Judgement]) -> dict[str, Any]:
     settings, champion = place.settings, place.champion
     return {
         "passed": all(judgement.passed for judgement in judgements),
@@ -129,8 +134,6 @@ def _report(
         "batches": [asdict(batch) for batch in load_task(settings.bundle / "task.json").batches],
         "judgements": [as_json(judgement) for judgement in judgements],
         "changes": _changes(settings.root, place.git, base),
-        "trend": _trend(place, bar.gates.metric),
-        "overrides": policy.overrides(bar.gates, day),
     }
 
 
@@ -143,9 +146,8 @@ def _changes(root: Path, git: Git, base: Base) -> dict[str, list[str]]:
     return {"data": changes.of_batches(base.batches, _batches_here(root)), **changed}
 
 
-def _trend(place: panel.Place, metric: str) -> list[dict[str, Any]]:
+def _trend(records: Iterable[Record], metric: str) -> list[dict[str, Any]]:
     """List the deciding metric of what stood, oldest first; each on the rows held out at its time."""
-    records = [s.record for s in reversed(history(place.git, place.env, place.rev)) if s.record is not None]
     return [{"id": r.id, "value": r.metrics[metric]} for r in records if metric in r.metrics]
 
 

@@ -13,6 +13,7 @@ from mlops.contract.columns import LARGEST_INTEGER, convert
 from mlops.contract.limits import breaches
 from mlops.contract.model import Column, Contract
 from mlops.data import table
+from mlops.data.sample import evenly
 from mlops.gates.conditions import NUMERIC, TIMES, Mask, fail, known, meant, value_of
 from mlops.gates.expectation import Change, Expectation
 from mlops.gates.match import Match
@@ -74,9 +75,7 @@ def without_optional(match: Match, most: int) -> Variant:
 
 def thin(rows: Rows, most: int) -> Rows:
     """Keep at most so many rows, evenly spaced."""
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.intp)]
+    return rows[evenly(len(rows), most)]
 
 
 def _input(match: Match, name: str, said: str) -> Column:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
 from mlops.contract.model import Scalar
+from mlops.data.sample import evenly
 from mlops.pipeline.measures import Floats, Judged, confidence
 
 POINTS = 200
@@ -81,11 +82,6 @@ def _residuals(judged: Judged) -> list[list[float]]:
     order = np.argsort(judged.scores, kind="stable")
     picked = order[evenly(len(order), RESIDUALS)]
     return _points(zip(judged.scores[picked], (judged.truth - judged.scores)[picked], strict=True))
-
-
-def evenly(n: int, most: int) -> NDArray[np.int64]:
-    """Pick at most so many of n numbers, evenly, the first and the last among them."""
-    return np.linspace(0, n - 1, min(n, most)).round().astype(np.int64)
 
 
 def _points(points: Iterable[tuple[float, float]]) -> list[list[float]]:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from mlops.contract.errors import MlopsError
 from mlops.contract.model import Contract
 from mlops.data import table
+from mlops.data.sample import evenly
 from mlops.pipeline import bootstrap
-from mlops.pipeline.curves import evenly
 from mlops.pipeline.kernels import prepare_of
 from mlops.pipeline.measures import Floats, Judged, measure
 from mlops.pipeline.served import Raw

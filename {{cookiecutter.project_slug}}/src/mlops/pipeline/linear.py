@@ -16,8 +16,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from mlops.contract.errors import MlopsError
 from mlops.contract.model import Contract
 from mlops.contract.task import Feature, Task
+from mlops.data.sample import evenly
 from mlops.pipeline import dataset
-from mlops.pipeline.curves import evenly
 from mlops.pipeline.fit import scores
 from mlops.pipeline.labels import encode
 from mlops.pipeline.measures import Judged, measure
