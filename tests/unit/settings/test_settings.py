@@ -25,7 +25,8 @@ def test_a_project_is_found_from_any_folder_in_it(tmp_path: Path) -> None:
         ("[tool.mlops\n", "not valid TOML"),
         (OWN + 'feature = "x"\n', "unexpected keyword argument 'feature'"),
         (OWN.replace('model = "p.model"\n', ""), "missing 1 required"),
-        (OWN + 'target = "argocd"\n', "target is 'argocd'; this version knows 'local' alone"),
+        (OWN + 'target = "nomad"\n', "target is 'nomad' and must be one of 'local', 'argocd'"),
+        (OWN + 'soak = "30"\n', "soak is '30' and must be a whole number"),
     ],
 )
 def test_settings_that_cannot_be_meant(tmp_path: Path, text: str, words: str) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from mlops.contract.errors import MlopsError
 
+CHOICES = {"target": ("local", "argocd"), "builder": ("buildah", "docker"), "platform": ("linux/amd64", "linux/arm64")}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -26,6 +28,9 @@ class Settings:
     source: str | None = None
     image: str = ""
     target: str = "local"
+    builder: str = "buildah"
+    platform: str = "linux/amd64"
+    soak: int = 30
     branch: str = "main"
     remote: str = "origin"
     ci: str = "github"
@@ -67,13 +72,13 @@ def _table(path: Path) -> dict[str, Any] | None:
 
 
 def _settings(root: Path, table: dict[str, Any]) -> Settings:
-    if table.get("target", "local") != "local":
-        raise MlopsError(
-            f"{root / 'pyproject.toml'}: [tool.mlops]: target is {table['target']!r}; this version knows 'local' alone."
-        )
+    where = f"{root / 'pyproject.toml'}: [tool.mlops]"
+    for key, known in CHOICES.items():
+        if table.get(key, known[0]) not in known:
+            raise MlopsError(f"{where}: {key} is {table[key]!r} and must be one of {', '.join(map(repr, known))}.")
+    if type(soak := table.get("soak", 0)) is not int or soak < 0:
+        raise MlopsError(f"{where}: soak is {soak!r} and must be a whole number of minutes, 0 or more.")
     try:
         return Settings(root=root, **table)
     except TypeError as error:
-        raise MlopsError(
-            f"{root / 'pyproject.toml'}: [tool.mlops]: {error}. See docs/reference/settings.md."
-        ) from error
+        raise MlopsError(f"{where}: {error}. See docs/reference/settings.md.") from error

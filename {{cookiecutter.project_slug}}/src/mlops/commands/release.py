@@ -1,21 +1,20 @@
-"""`mlops image|release|rollback|history|status`."""
+"""`mlops release|promote|rollback|history`."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from mlops.commands import image
 from mlops.commands.gate import judged
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError, Refused
-from mlops.delivery import builder, candidate, local
+from mlops.delivery import builder, candidate
 from mlops.delivery import history as histories
 from mlops.delivery import release as releases
 from mlops.delivery import rollback as rollbacks
-from mlops.delivery import status as statuses
 from mlops.delivery.dvc import Dvc
 from mlops.delivery.image import identity
-from mlops.delivery.layout import environments, require_environment
-from mlops.delivery.remote import storage
+from mlops.delivery.layout import require_environment
 from mlops.delivery.trunk import Trunk, trunk
 from mlops.gates import anchor
 from mlops.gates import report as reports
@@ -24,18 +23,7 @@ from mlops.gates.reporting import card as cards
 from mlops.settings import Settings, find
 
 
-def image_build(name: str) -> None:
-    """Build the image of the working tree, or find it."""
-    if name != "local":
-        raise MlopsError(f"builder {name!r} is not one of this version. Use `local`.")
-    settings = find()
-    image, built = builder.local_image(settings)
-    _note(settings)
-    say(f"{'built' if built else 'found'}  {image.identity}")
-    say(f"{image.repository}@{image.digest}")
-
-
-def release(env: str, *, force: bool) -> None:
+def release(env: str, *, force: bool, via: str) -> None:
     """Judge, build, push data and model, and commit the record."""
     settings = find()
     line = trunk(settings)
@@ -51,20 +39,14 @@ def release(env: str, *, force: bool) -> None:
     report = _judge(settings, line, found.commit, env, name)
     champion = None if report["champion"] is None else str(report["champion"]["id"])
     found = candidate.with_gain(found, line.git, settings.root / candidate.METRICS, anchor.gain(report))
-    image, built = builder.local_image(settings)
-    if image.identity != name:
+    ref, built = builder.local_image(settings)
+    if ref.identity != name:
         raise MlopsError("A file of the image changed while it was judged. Let other commands end, then run again.")
-    say(f"image     {image.repository}@{image.digest[:19]}… {'built' if built else 'found: nothing to build'}")
+    say(f"image     {ref.repository}@{ref.digest[:19]}… {'built' if built else 'found: nothing to build'}")
     Dvc(settings.root).push()
-    _note(settings)
+    image.note(settings)
     say("data      batches, model and cached results are at the DVC remote")
-    say(releases.release(line, env, found, image, force=force, judged_against=champion).words)
-
-
-def _note(settings: Settings) -> None:
-    note = storage(settings).note
-    if note:
-        say(f"note      {note}")
+    say(releases.release(line, env, found, ref, force=force, judged_against=champion).words)
 
 
 def _judge(settings: Settings, line: Trunk, commit: str, env: str, name: str) -> dict[str, Any]:
@@ -96,12 +78,12 @@ def _known(settings: Settings, line: Trunk, commit: str, env: str, name: str) ->
     return report if same and report["base"] in (commit, tip) and not report["overrides"] else None
 
 
-def rollback(env: str, to: str | None) -> None:
+def rollback(env: str, to: str | None, *, via: str) -> None:
     """Restore what stood before."""
     say(rollbacks.rollback(trunk(find()), env, to).words)
 
 
-def history(env: str) -> None:
+def history(env: str, *, json: bool) -> None:
     """Print what stood in an environment."""
     line = trunk(find())
     tip = line.tip()
@@ -118,27 +100,3 @@ def history(env: str) -> None:
 def _metrics(metrics: dict[str, float]) -> str:
     name, value = next(iter(metrics.items()), ("", 0.0))
     return f"{name} {value:.4f}" if name else "no metric"
-
-
-def status() -> None:
-    """Print what each environment should run and what answers; exit 1 where they disagree."""
-    settings = find()
-    line = trunk(settings)
-    tip = line.tip()
-    rows = statuses.rows(line.git, environments(line.git, tip), tip, lambda env: local.live(settings, env))
-    for row in rows:
-        say(f"{row.env:<12} {_named(row):<40} {_answers(row)}")
-        for trouble in filter(None, (row.held, row.problem, row.disagrees)):
-            say(f"{'':<12} {trouble}")
-    if any(row.disagrees or row.problem for row in rows):
-        raise Refused("Git and what runs disagree.")
-
-
-def _named(row: statuses.Row) -> str:
-    return (
-        f"{row.record.id} {row.record.identity[7:19]} (commit {row.record.commit[:10]})" if row.record else "no release"
-    )
-
-
-def _answers(row: statuses.Row) -> str:
-    return "nothing runs here" if row.live is None else f"answers {row.live.get('release')}"

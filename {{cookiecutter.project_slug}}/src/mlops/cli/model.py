@@ -1,24 +1,17 @@
-"""`mlops`: one command for a model's way from a table to where it runs, and back."""
+"""From a table to a judged model: `mlops contract|data|try|gate|report|card`."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from mlops.contract.errors import MlopsError
-
-# Heavy imports live inside commands: `mlops --help` answers at once.
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer()
 contract = typer.Typer(no_args_is_help=True, help="What the data is: propose a contract, judge a file by it.")
 data = typer.Typer(no_args_is_help=True, help="Batches of data/raw: add one, or bring the next of the source.")
-image = typer.Typer(no_args_is_help=True, help="The image of the model and its server.")
-local = typer.Typer(no_args_is_help=True, help="Serve on this machine the release that Git names.")
-for name, group in (("contract", contract), ("data", data), ("image", image), ("local", local)):
-    app.add_typer(group, name=name)
+app.add_typer(contract, name="contract")
+app.add_typer(data, name="data")
 
 Env = Annotated[str, typer.Option("--env", help="An environment: a folder of deploy/envs.")]
 
@@ -108,103 +101,3 @@ def card(
     from mlops.commands import card as command
 
     command.card(check=check)
-
-
-@image.command("build")
-def image_build(
-    builder: Annotated[str, typer.Option(help="local: a folder beside the DVC remote's.")] = "local",
-) -> None:
-    """Find the image of this model, or build it; prints REPOSITORY@DIGEST."""
-    from mlops.commands import release as command
-
-    command.image_build(builder)
-
-
-@app.command()
-def release(
-    env: Env,
-    force: Annotated[bool, typer.Option(help="Release although somebody rolled the environment back.")] = False,
-) -> None:
-    """Gate the model once more and commit its record to an environment's folder on main."""
-    from mlops.commands import release as command
-
-    command.release(env, force=force)
-
-
-@app.command()
-def rollback(
-    env: Env,
-    to: Annotated[str | None, typer.Option(help="A release id; default the one before.")] = None,
-) -> None:
-    """Restore what stood in an environment before, byte for byte, by one commit."""
-    from mlops.commands import release as command
-
-    command.rollback(env, to)
-
-
-@app.command()
-def history(env: Env = "staging") -> None:
-    """List the releases of an environment, newest first."""
-    from mlops.commands import release as command
-
-    command.history(env)
-
-
-@app.command()
-def status() -> None:
-    """Say what Git names for each environment and what answers here; exit 1 where they disagree."""
-    from mlops.commands import release as command
-
-    command.status()
-
-
-@local.command("up")
-def local_up(
-    env: Env = "staging",
-    port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 8000,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Go on in the background.")] = False,
-) -> None:
-    """Serve the release that Git names, and follow it."""
-    from mlops.commands import local as command
-
-    command.up(env, port, detach=detach)
-
-
-@local.command("down")
-def local_down(env: Env = "staging") -> None:
-    """Stop serving an environment."""
-    from mlops.commands import local as command
-
-    command.down(env)
-
-
-@app.command()
-def serve(port: Annotated[int, typer.Option(help="The port on 127.0.0.1.", min=1, max=65535)] = 8000) -> None:
-    """Serve build/bundle as it is, released or not."""
-    from mlops.commands import local as command
-
-    command.serve(port)
-
-
-@app.callback()
-def options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
-    """Set what holds for every command."""
-    if debug:
-        os.environ["MLOPS_DEBUG"] = "1"
-
-
-def main() -> None:
-    """Run a command; an error that a person can mend is one message, and the exit code says which kind."""
-    # Stages and DVC start `python` by name: it must be this one, activated or not.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    try:
-        app()
-    except MlopsError as error:
-        if os.environ.get("MLOPS_DEBUG"):
-            raise
-        print(f"mlops: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from error
-
-
-if __name__ == "__main__":
-    main()
