@@ -17,7 +17,7 @@ READY := $(VENV)/.ready
 QUIET := $(shell test -t 2 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint lock clean
+.PHONY: help setup test e2e demo lint lock clean
 
 setup: $(READY)  ## make the environment in .venv
 
@@ -44,6 +44,9 @@ lint: $(READY)  ## style, types and the direction of imports
 
 test: lint  ## everything that can be checked on this machine (10 minutes on 2 cores)
 	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not e2e"
+
+e2e: $(READY)  ## on a real cluster with Argo CD (20 minutes; says what it needs where there is none)
+	pytest -m e2e tests/e2e
 
 demo: $(READY)  ## bake a project into a temporary folder and run its demo there
 	@folder=$$(mktemp -d "$${TMPDIR:-/tmp}/gitops-ml.XXXXXX") && \
