@@ -1,0 +1,97 @@
+"""An application as Argo CD's API describes it, read into what delivery needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+Json = dict[str, Any]
+WELL = ("Healthy", "Progressing", "Suspended")
+
+
+@dataclass(frozen=True)
+class App:
+    """An application as Argo CD last saw it.
+
+    Args:
+        name: Its name.
+        namespace: The namespace of its resources.
+        sync: Synced, OutOfSync or Unknown.
+        health: Healthy, Progressing, Degraded, Suspended, Missing or Unknown.
+        revision: The commit it was last compared with.
+        synced: The commit of the last finished or running sync; "" if there was none.
+        since: Since when its health is what it is.
+        operation: Running, Succeeded, Failed or Error; "" if there was none.
+        message: What the operation says.
+        release: The application's annotation; it can be ahead of `synced`.
+        images: The images of what runs.
+        troubles: Conditions and unhealthy resources, each in words.
+    """
+
+    name: str
+    namespace: str
+    sync: str
+    health: str
+    revision: str
+    synced: str
+    since: datetime | None
+    operation: str
+    message: str
+    release: str
+    images: tuple[str, ...]
+    troubles: tuple[str, ...]
+
+
+def read(app: Json) -> App:
+    """Read an application as Argo CD's API gives it."""
+    status: Json = app.get("status") or {}
+    sync, health = status.get("sync") or {}, status.get("health") or {}
+    operation: Json = status.get("operationState") or {}
+    history = status.get("history") or []
+    last = (operation.get("syncResult") or {}).get("revision") or (history[-1]["revision"] if history else "")
+    since = health.get("lastTransitionTime")
+    return App(
+        name=app["metadata"]["name"],
+        namespace=app["spec"]["destination"].get("namespace", ""),
+        sync=sync.get("status", "Unknown"),
+        health=health.get("status", "Unknown"),
+        revision=sync.get("revision", ""),
+        synced=last,
+        since=instant(since) if since else None,
+        operation="Running" if app.get("operation") else _phase(operation),
+        message=operation.get("message", ""),
+        release=(app["metadata"].get("annotations") or {}).get("release", ""),
+        images=tuple(sorted((status.get("summary") or {}).get("images") or [])),
+        troubles=tuple(_troubles(status)),
+    )
+
+
+def _phase(operation: Json) -> str:
+    phase: str = operation.get("phase", "")
+    return "Running" if phase == "Terminating" else phase
+
+
+def _troubles(status: Json) -> Iterator[str]:
+    for condition in status.get("conditions") or []:
+        yield f"{condition['type']}: {condition['message']}"
+    result = (status.get("operationState") or {}).get("syncResult") or {}
+    for resource in result.get("resources") or []:
+        if resource.get("status") == "SyncFailed" or resource.get("hookPhase") in ("Failed", "Error"):
+            yield _words(resource, resource.get("status") or resource["hookPhase"], resource.get("message", ""))
+    if (status.get("health") or {}).get("status") == "Healthy":
+        return
+    for resource in status.get("resources") or []:
+        health = resource.get("health") or {}
+        if health.get("status", "Healthy") not in WELL:
+            yield _words(resource, health["status"], health.get("message", ""))
+
+
+def _words(resource: Json, state: str, message: str) -> str:
+    return f"{resource['kind']} {resource['name']} {state}" + (f": {message}" if message else "")
+
+
+def instant(text: str) -> datetime:
+    """Read a moment."""
+    return datetime.fromisoformat(text)
