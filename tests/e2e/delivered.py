@@ -58,6 +58,11 @@ class DeliveredProject(LivingProject):
         self.git("push", "--quiet", "origin", "HEAD:main")
         return sha
 
+    def push_file(self, name: str, text: str) -> str:
+        """Write a file, commit and push it; returns the commit."""
+        (self.path / name).write_text(text, encoding="utf-8")
+        return self.push(f"Write {name}")
+
     def pull(self) -> None:
         """Take over what others pushed to main."""
         self.git("pull", "--quiet", "--rebase", "--autostash", "origin", "main")
