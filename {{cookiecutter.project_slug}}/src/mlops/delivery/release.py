@@ -14,7 +14,7 @@ from mlops.delivery.commit import write
 from mlops.delivery.history import Hold, Order, Standing, current, held, history, newest, next_id, order_of
 from mlops.delivery.image import ImageRef
 from mlops.delivery.layout import RECORD, replacement, require_environment
-from mlops.delivery.publish import ATTEMPTS, Draft, Outcome, Sleep, publish
+from mlops.delivery.publish import ATTEMPTS, Draft, Land, Outcome, Sleep, publish
 from mlops.delivery.records import Record, render
 from mlops.delivery.trunk import Trunk
 
@@ -82,6 +82,7 @@ def release(
     now: datetime | None = None,
     attempts: int = ATTEMPTS,
     sleep: Sleep = time.sleep,
+    land: Land | None = None,
 ) -> Outcome:
     """Release a candidate to an environment by one commit that touches only the environment's folder.
 
@@ -95,6 +96,7 @@ def release(
         now: The time that names the release's day (default: now).
         attempts: How often to try when others push at the same time.
         sleep: How to wait between attempts.
+        land: How the commit gets there; default by a push.
 
     Raises:
         Refused: The environment is held.
@@ -116,7 +118,7 @@ def release(
             raise MlopsError(f"{env} changed while this model was judged against {judged_against}. Run again.")
         return _draft(trunk, env, base, candidate, candidate.record(next_id(trunk.git, base, day), image), before)
 
-    return publish(trunk, draft, attempts=attempts, sleep=sleep)
+    return publish(trunk, draft, attempts=attempts, sleep=sleep, land=land)
 
 
 def check(trunk: Trunk, env: str, commit: str, identity: str, *, force: bool = False) -> Decision:
@@ -135,12 +137,19 @@ def _record(standings: Sequence[Standing]) -> Record | None:
 def _draft(trunk: Trunk, env: str, base: str, candidate: Candidate, record: Record, before: Record | None) -> Draft:
     files = {**candidate.files, RECORD: write(trunk.git, render(record).encode())}
     words = f"Released {record.id} to {env}" + (f" in place of {before.id}." if before else ", the first one there.")
-    return Draft(record, replacement(trunk.git, base, env, files), message(env, record, before), words)
+    changes = replacement(trunk.git, base, env, files)
+    return Draft(
+        env,
+        record,
+        changes,
+        message(f"Release {record.id} to {env}", env, record, before),
+        words,
+        f"mlops/{env}-{record.id}",
+    )
 
 
-def message(env: str, record: Record, before: Record | None) -> str:
-    """Write the commit message of a release."""
-    subject = f"Release {record.id} to {env}"
+def message(subject: str, env: str, record: Record, before: Record | None) -> str:
+    """Write the commit message of a release or a promotion to an environment."""
     lines = [
         f"identity  {record.identity}",
         f"commit    {record.commit}",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mlops.contract.errors import MlopsError, Refused
 from mlops.delivery.history import Standing, history
 from mlops.delivery.layout import machine_files, replacement, require_environment
-from mlops.delivery.publish import ATTEMPTS, Draft, Outcome, Sleep, publish
+from mlops.delivery.publish import ATTEMPTS, Draft, Land, Outcome, Sleep, publish
 from mlops.delivery.records import Record
 from mlops.delivery.trunk import Trunk
 
@@ -38,9 +38,27 @@ def choose(env: str, standings: Sequence[Standing], to: str | None = None) -> Ta
 
 
 def rollback(
-    trunk: Trunk, env: str, to: str | None = None, *, attempts: int = ATTEMPTS, sleep: Sleep = time.sleep
+    trunk: Trunk,
+    env: str,
+    to: str | None = None,
+    *,
+    why: str = "",
+    only: Record | None = None,
+    attempts: int = ATTEMPTS,
+    sleep: Sleep = time.sleep,
+    land: Land | None = None,
 ) -> Outcome:
     """Roll an environment back by one commit, as `git revert` would; `values.yaml` stays as it is.
+
+    Args:
+        trunk: The branch to commit to.
+        env: The environment.
+        to: The id of the release to bring back; default the one before.
+        why: What the commit's message gives as the reason.
+        only: Take back this record alone: where another one stands, there is nothing to do.
+        attempts: How often to try when others push at the same time.
+        sleep: How to wait between attempts.
+        land: How the commit gets there; default by a push.
 
     Raises:
         Refused: There is nothing to go back to.
@@ -51,17 +69,24 @@ def rollback(
     def draft(base: str) -> Draft | Outcome:
         require_environment(trunk.git, base, env)
         standings = history(trunk.git, env, base)
+        now = standings[0].record if standings else None
+        if only is not None and now != only:
+            return Outcome("nothing", f"{env} has {now.id if now else 'no release'}, not {only.id}: it stays.", now)
         _require_unchanged(env, standings, seen)
         target = choose(env, standings, to)
         if target.ended_by is None:
             return Outcome("nothing", f"{env} has {target.record.id} already: nothing to do.", target.record)
         files = machine_files(trunk.git, f"{target.ended_by.sha}^1", env)
-        words = f"{env} goes back to {target.record.id}."
         return Draft(
-            target.record, replacement(trunk.git, base, env, files), _message(env, standings[0], target), words
+            env,
+            target.record,
+            replacement(trunk.git, base, env, files),
+            _message(env, standings[0], target, why),
+            f"{env} goes back to {target.record.id}.",
+            f"mlops/rollback-{env}-{target.record.id}",
         )
 
-    return publish(trunk, draft, attempts=attempts, sleep=sleep)
+    return publish(trunk, draft, attempts=attempts, sleep=sleep, land=land)
 
 
 def _require_unchanged(env: str, standings: Sequence[Standing], seen: list[str]) -> None:
@@ -86,7 +111,10 @@ def _named(env: str, standings: Sequence[Standing], to: str) -> Target:
 def _previous(env: str, standings: Sequence[Standing]) -> Target:
     now = standings[0]
     if now.record is None and not now.problem:
-        raise Refused(f"{env} has no release: {now.by} took it away. `git revert {now.sha[:10]}` brings it back.")
+        raise Refused(
+            f"{env} has no release: {now.by} took it away, and its pods keep serving what they served. "
+            f"`git revert {now.sha[:10]}` brings it back."
+        )
     at = _first_appearance(standings)
     older = next((i for i in range(at + 1, len(standings)) if not standings[i].problem), None)
     record = standings[older].record if older is not None else None
@@ -105,11 +133,13 @@ def _first_appearance(standings: Sequence[Standing]) -> int:
 def _nothing_before(env: str, standings: Sequence[Standing]) -> str:
     now = standings[0].record
     others = list(dict.fromkeys(s.record.id for s in standings if s.record and s.record != now))
-    hint = f"`--to ID` brings one of {', '.join(others)} back." if others else "Release a better one instead."
+    alone = "Release a better one instead: after a `git revert` of it, its pods keep serving."
+    hint = f"`--to ID` brings one of {', '.join(others)} back." if others else alone
     return f"{now.id if now else 'What stands'} is the first release of {env}: nothing stood before it. {hint}"
 
 
-def _message(env: str, now: Standing, target: Target) -> str:
+def _message(env: str, now: Standing, target: Target, why: str) -> str:
+    reason = "".join(letter if letter.isprintable() else " " for letter in why).split()
     gone = now.record.id if now.record else "an unreadable record"
     lines = [
         f"Roll {env} back to {target.record.id}",
@@ -117,6 +147,7 @@ def _message(env: str, now: Standing, target: Target) -> str:
         f"takes back  {gone}",
         f"identity    {target.record.identity}",
         f"commit      {target.record.commit}",
+        *([f"because     {' '.join(reason)}"] if reason else []),
         "",
         f"Every machine-owned file of {env} as it was; values.yaml is untouched. Automatic releases are held",
         "until a newer source gives this identity again, this commit is reverted, or somebody says --force.",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops.contract.errors import MlopsError
+from mlops.delivery import protected
 from mlops.delivery.git import NETWORK, Git, complaint, without_credentials
 from mlops.settings import Settings
 
@@ -62,6 +63,30 @@ class Trunk:
             return self.git.attempt("update-ref", f"refs/heads/{self.branch}", new, old).returncode == 0
         return _merge(checkout, new)
 
+    def branch_tip(self, name: str) -> str | None:
+        """Fetch another branch of the remote and name its newest commit; None where there is none.
+
+        Raises:
+            MlopsError: The remote cannot be reached.
+        """
+        url = self.remote or "."
+        found = self.git.attempt("ls-remote", "--exit-code", url, f"refs/heads/{name}", timeout=NETWORK)
+        if found.returncode == 2:
+            return None
+        if found.returncode:
+            raise MlopsError(f"{self.remote!r} could not be asked for {name!r}: {complaint(found)}")
+        sha = found.stdout.split()[0].decode()
+        self.git.run("fetch", "--quiet", "--no-tags", url, f"refs/heads/{name}", timeout=NETWORK)
+        return sha
+
+    def put_branch(self, name: str, new: str, old: str | None) -> bool:
+        """Let another branch of the remote be `new`, if it is still `old`; False when somebody else was faster.
+
+        Raises:
+            MlopsError: The remote refuses for another reason.
+        """
+        return _push(self.git, self.remote or ".", new, name, f"--force-with-lease=refs/heads/{name}:{old or ''}")
+
     def follow(self, new: str) -> str:
         """Bring a checked-out local branch to `new` where that loses nothing; say so where it cannot be done."""
         checkout = _checkout(self.git, self.branch)
@@ -105,8 +130,8 @@ def _fetch(git: Git, remote: str, branch: str) -> None:
         raise MlopsError(f"{remote!r} ({url}) could not be asked for {branch!r}: {complaint(done)}")
 
 
-def _push(git: Git, remote: str, sha: str, branch: str) -> bool:
-    options = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no")
+def _push(git: Git, remote: str, sha: str, branch: str, *more: str) -> bool:
+    options = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", *more)
     done = git.attempt("push", *options, remote, f"{sha}:refs/heads/{branch}", timeout=NETWORK)
     if not done.returncode:
         return True
@@ -114,11 +139,11 @@ def _push(git: Git, remote: str, sha: str, branch: str) -> bool:
     if any("[rejected]" in line or any(race in line for race in RACES) for line in refused):
         return False
     if refused:
-        raise MlopsError(
-            f"{remote!r} does not let you push to {branch!r}: {refused[0].split(chr(9))[-1]}. {complaint(done)} "
-            "Allow this identity to bypass the branch's protection."
-        )
-    raise MlopsError(f"`git push {remote}` failed: {complaint(done)}")
+        reason = refused[0].split("\t")[-1].removeprefix("[remote rejected] ")
+        said = without_credentials(done.stderr.decode("utf-8", "replace"))
+        other = "" if more else " Or run again with `--via pr`, which opens a pull request."
+        raise MlopsError(protected.words(remote, branch, reason, said) + other)
+    raise MlopsError(f"`git push {remote}` failed: {complaint(done)}. May this identity write to the repository?")
 
 
 def _checkout(git: Git, branch: str) -> Git | None:
