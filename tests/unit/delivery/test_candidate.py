@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -137,13 +138,17 @@ def test_the_identity_is_a_sha256_over_sorted_lines(ready: Clone, monkeypatch: p
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setattr("platform.system", lambda: "Linux")
     monkeypatch.setattr("sys.version_info", type("V", (), {"major": 3, "minor": 12})())
-    ready.write({"Dockerfile": "FROM base\n"})
+    ready.write({"Dockerfile": "FROM base\n", ".python-version": "3.11\n"})
     lines = [
         f"{file.path} 100644 {hashlib.sha256(file.source.read_bytes()).hexdigest()}\n" for file in manifest(ready.path)
     ]
     lines = [*sorted(lines), f"Dockerfile 100644 {hexed(chr(70) + 'ROM base' + chr(10))}\n"]
-    lines = [*lines, "base sha256:abc\n", "platform linux/amd64 python3.12\n"]
-    assert identity(ready.path, base="sha256:abc") == "sha256:" + hexed("".join(lines))
+    assert identity(settings(ready)) == "sha256:" + hexed("".join([*lines, "platform linux/amd64 python3.12\n"]))
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    assert identity(settings(ready)) == "sha256:" + hexed("".join([*lines, "platform darwin/arm64 python3.12\n"]))
+    declared = "sha256:" + hexed("".join([*lines, "platform linux/amd64 python3.11\n"]))
+    assert identity(replace(settings(ready), target="argocd")) == declared == identity(settings(ready), local=False)
 
 
 @pytest.mark.parametrize(
@@ -152,25 +157,24 @@ def test_the_identity_is_a_sha256_over_sorted_lines(ready: Clone, monkeypatch: p
      "src/mlops/serving/__init__.py", "requirements/serve.txt", ".python-version", "Dockerfile", "build/bundle/new"],
 )  # fmt: skip
 def test_whatever_is_copied_changes_the_identity(ready: Clone, name: str) -> None:
-    before = identity(ready.path)
+    before = identity(settings(ready))
     path = ready.path / name
     ready.write({name: (path.read_text() if path.exists() else "") + "changed\n"})
-    assert identity(ready.path) != before
+    assert identity(settings(ready)) != before
 
 
 def test_what_is_not_copied_changes_nothing_and_a_mode_does(ready: Clone) -> None:
-    before = identity(ready.path)
+    before = identity(settings(ready))
     ready.write({"src/mlops/delivery/__init__.py": "y", "src/p/model.py": "y", "reports/metrics.json": "{}"})
     (ready.path / "build/bundle/model.onnx").chmod(0o600)
-    assert identity(ready.path) == before
-    assert identity(ready.path, base="sha256:abc") != before
+    assert identity(settings(ready)) == before
     (ready.path / "build/bundle/model.onnx").chmod(0o755)
-    assert identity(ready.path) != before
+    assert identity(settings(ready)) != before
 
 
 def test_two_clones_have_one_identity(ready: Clone, tmp_path: Path) -> None:
     shutil.copytree(ready.path, tmp_path / "elsewhere")
-    assert identity(tmp_path / "elsewhere") == identity(ready.path)
+    assert identity(replace(settings(ready), root=tmp_path / "elsewhere")) == identity(settings(ready))
 
 
 def test_without_a_bundle_it_says_what_to_run(ready: Clone) -> None:
@@ -181,7 +185,7 @@ def test_without_a_bundle_it_says_what_to_run(ready: Clone) -> None:
 
 def test_a_built_image_is_found_again_and_holds_the_same_bytes(ready: Clone, tmp_path: Path) -> None:
     (ready.path / "build/bundle/p/features.py").chmod(0o775)
-    files, name = manifest(ready.path), identity(ready.path)
+    files, name = manifest(ready.path), identity(settings(ready))
     builder = LocalBuilder(tmp_path / "storage", "local/project")
     assert builder.lookup(name) is None
     digest = builder.build(name, files)
@@ -195,7 +199,7 @@ def test_a_built_image_is_found_again_and_holds_the_same_bytes(ready: Clone, tmp
 
 
 def test_an_image_that_was_edited_is_made_again(ready: Clone, tmp_path: Path) -> None:
-    files, name = manifest(ready.path), identity(ready.path)
+    files, name = manifest(ready.path), identity(settings(ready))
     builder = LocalBuilder(tmp_path / "storage", "local/project")
     digest = builder.build(name, files)
     model = builder.path(digest) / "bundle/model.onnx"
@@ -208,7 +212,7 @@ def test_an_image_that_was_edited_is_made_again(ready: Clone, tmp_path: Path) ->
 
 
 def test_builders_at_once_make_one_whole_image(ready: Clone, tmp_path: Path) -> None:
-    files, name = manifest(ready.path), identity(ready.path)
+    files, name = manifest(ready.path), identity(settings(ready))
     builder = LocalBuilder(tmp_path / "storage", "local/project")
     with ThreadPoolExecutor(8) as pool:
         digests = set(pool.map(lambda _: builder.build(name, files), range(16)))
@@ -217,7 +221,7 @@ def test_builders_at_once_make_one_whole_image(ready: Clone, tmp_path: Path) -> 
 
 
 def test_a_file_that_changes_while_it_is_copied_is_noticed(ready: Clone, tmp_path: Path) -> None:
-    files, name = manifest(ready.path), identity(ready.path)
+    files, name = manifest(ready.path), identity(settings(ready))
     ready.write({"build/bundle/model.onnx": json.dumps("half written")})
     builder = LocalBuilder(tmp_path / "storage", "local/project")
     with pytest.raises(MlopsError, match="changed while it was copied"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Project:
         shutil.rmtree(self.root / "build" / "bundle", ignore_errors=True)
         shutil.copytree(bundle, self.root / "build" / "bundle")
         files = manifest(self.root)
-        name = identity(self.root, files)
+        name = identity(replace(self.settings, root=self.root), files)
         return name, LocalBuilder(self.storage, "local/parcels").build(name, files)
 
     def record(self, bundle: Path, name: str) -> Record:

@@ -37,8 +37,13 @@ def image_build(
 
 
 @image.command("pin")
-def image_pin(builder: Builder = None) -> None:
-    """Write the digest of the base image into the Dockerfile, as it is now."""
+def image_pin(
+    builder: Annotated[
+        Literal["docker", "buildah"] | None,
+        typer.Option("--builder", help="Take the base that lies in this builder's own store, not its registry's."),
+    ] = None,
+) -> None:
+    """Write the digest that the base image has today into the Dockerfile."""
     from mlops.commands import image as command
 
     command.pin(builder)

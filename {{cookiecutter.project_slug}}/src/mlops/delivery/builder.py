@@ -1,14 +1,16 @@
-"""The `local` builder: an image is a folder that is named by its content."""
+"""Find or build the image of a project; a `local` image is a folder that is named by its content."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
 from mlops.contract.errors import MlopsError
+from mlops.delivery.context import lay
+from mlops.delivery.dockerfile import require_pinned
 from mlops.delivery.image import Copied, ImageRef, content_digest, identity, listing, manifest
+from mlops.delivery.oci import OciBuilder
 from mlops.delivery.remote import storage
 from mlops.settings import Settings
 
@@ -64,15 +66,35 @@ class LocalBuilder:
             fresh = Path(scratch) / "image"
             fresh.mkdir()
             for file in files:
-                _copy(file, fresh / file.path)
-            if content_digest(listing(fresh)) != digest:
-                raise MlopsError(
-                    "A file of the image changed while it was copied. Let `dvc repro` end, then run again."
-                )
+                lay(file, fresh / file.path)
             if not _rename(fresh, target) and not self._whole(target, digest):
                 # Somebody edited the image where it lies: its name no longer says what it holds.
                 _rename(target, Path(scratch) / "edited")
                 _rename(fresh, target)
+
+
+def find_or_build(settings: Settings, *, builder: str | None = None, push: bool = True) -> tuple[ImageRef, bool]:
+    """Find the image of a project's working tree, or build what is missing.
+
+    Args:
+        settings: The project.
+        builder: `docker`, `buildah` or `local`; default: what `target` and `builder` of [tool.mlops] say.
+        push: Look it up in the registry first, and bring it there; else the builder's own store is all. Without
+            meaning for `local`.
+
+    Returns:
+        The image, and whether it had to be built.
+
+    Raises:
+        MlopsError: The base is not pinned, the builder is missing or fails, or the registry cannot be asked.
+    """
+    tool = builder or default(settings)
+    return local_image(settings) if tool == "local" else _oci_image(OciBuilder(settings, tool), push=push)
+
+
+def default(settings: Settings) -> str:
+    """Say what builds a project's images."""
+    return "local" if settings.target == "local" else settings.builder
 
 
 def local_image(settings: Settings) -> tuple[ImageRef, bool]:
@@ -82,17 +104,27 @@ def local_image(settings: Settings) -> tuple[ImageRef, bool]:
         The image, and whether it had to be built.
     """
     files = manifest(settings.root)
-    name = identity(settings.root, files)
+    name = identity(settings, files, local=True)
     builder = LocalBuilder(storage(settings).folder, f"local/{settings.slug}")
     found = builder.lookup(name)
     digest = found or builder.build(name, files)
     return ImageRef(name, builder.repository, digest), found is None
 
 
-def _copy(file: Copied, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(file.source, target)
-    target.chmod(0o755 if file.mode == "100755" else 0o644)
+def _oci_image(builder: OciBuilder, *, push: bool) -> tuple[ImageRef, bool]:
+    settings = builder.settings
+    require_pinned(settings.root)
+    files = manifest(settings.root)
+    name = identity(settings, files, local=False)
+    found = builder.lookup(name) if push else builder.held(name)
+    if found:
+        return ImageRef(name, settings.image, found), False
+    if not push or not builder.held(name):
+        builder.build(name, files)
+    digest = (builder.lookup(name) or builder.push(name)) if push else builder.held(name)
+    if digest is None:
+        raise MlopsError(f"{builder.tool} built {builder.reference(name)}, and yet its store has none such. Run again.")
+    return ImageRef(name, settings.image, digest), True
 
 
 def _rename(source: Path, target: Path) -> bool:

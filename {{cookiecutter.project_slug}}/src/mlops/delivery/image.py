@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops.contract.errors import MlopsError
+from mlops.delivery.dockerfile import minor
+from mlops.settings import Settings
 
 BUNDLE = Path("build/bundle")
 MACHINERY = ("src/mlops/__init__.py", "src/mlops/contract", "src/mlops/serving")
@@ -58,29 +60,32 @@ def manifest(root: Path) -> tuple[Copied, ...]:
 
 def listing(folder: Path) -> tuple[Copied, ...]:
     """List the files of an image that is laid out in a folder, sorted by line."""
-    files = (_copied(path, path.relative_to(folder).as_posix()) for path in _walk(folder))
+    files = (copied(path, path.relative_to(folder).as_posix()) for path in _walk(folder))
     return tuple(sorted(files, key=lambda file: file.line.encode()))
 
 
-def identity(root: Path, files: tuple[Copied, ...] | None = None, *, base: str = "") -> str:
+def identity(settings: Settings, files: tuple[Copied, ...] | None = None, *, local: bool | None = None) -> str:
     """Name the content of a project's image.
 
-    sha256 over the manifest's sorted lines, then `Dockerfile <mode> <sha256>` where the project has one,
-    `base <digest>` where the image has one, and `platform <os>/<architecture> python<minor>`.
+    sha256 over the manifest's sorted lines, then `Dockerfile <mode> <sha256>` where the project has one, which
+    names the base by its digest, and `platform <os>/<architecture> python<minor>`.
 
     Args:
-        root: The project.
+        settings: The project.
         files: Its manifest, where the caller has it already.
-        base: The digest of the base image, for targets that have one.
+        local: Whether it runs on this machine, which then is its platform; else that is [tool.mlops]'s `platform`
+            and the Python of .python-version, whoever builds. Default: as `target` says.
 
     Returns:
         "sha256:" and 64 hexadecimal digits.
     """
-    lines = [file.line for file in (manifest(root) if files is None else files)]
-    dockerfile = root / "Dockerfile"
-    lines += [_copied(dockerfile, "Dockerfile").line] if dockerfile.is_file() else []
-    lines += [f"base {base}\n"] if base else []
-    return _sha256([*lines, f"platform {_platform()}\n"])
+    here = settings.target == "local" if local is None else local
+    lines = [file.line for file in (manifest(settings.root) if files is None else files)]
+    dockerfile = settings.root / "Dockerfile"
+    lines += [copied(dockerfile, "Dockerfile").line] if dockerfile.is_file() else []
+    return _sha256(
+        [*lines, f"platform {_machine() if here else f'{settings.platform} python{minor(settings.root)}'}\n"]
+    )
 
 
 def content_digest(files: tuple[Copied, ...]) -> str:
@@ -96,7 +101,7 @@ def _part(root: Path, source: Path, target: str) -> Iterator[Copied]:
         hint = "Run `dvc repro`." if source == BUNDLE else "Restore it with `git checkout`."
         raise MlopsError(f"{source.as_posix()!r} is missing and belongs into the image. {hint}")
     for path in _walk(place) if place.is_dir() else [place]:
-        yield _copied(path, (Path(target) / path.relative_to(place)).as_posix())
+        yield copied(path, (Path(target) / path.relative_to(place)).as_posix())
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -109,7 +114,8 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _copied(source: Path, path: str) -> Copied:
+def copied(source: Path, path: str) -> Copied:
+    """Describe a file that goes to a path of the image."""
     if any(ord(letter) < 32 for letter in path):
         raise MlopsError(f"{path!r}: a file of the image has a control character in its name. Rename it.")
     with source.open("rb") as file:
@@ -118,7 +124,7 @@ def _copied(source: Path, path: str) -> Copied:
     return Copied(source, path, "100755" if executable else "100644", digest)
 
 
-def _platform() -> str:
+def _machine() -> str:
     machine = platform.machine().lower()
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     return f"{platform.system().lower()}/{ARCHITECTURES.get(machine, machine)} python{minor}"

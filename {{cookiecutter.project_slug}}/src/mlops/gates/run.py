@@ -69,7 +69,7 @@ def run(
     standing_at = git.rev_parse(champion_rev or base.commit)
     require_environment(git, "HEAD", env)
     champion = champions.fetch(settings, git, standing_at, env)
-    rows, name = _rows(settings, agreed), identity(settings.root)
+    rows, name = _rows(settings, agreed), identity(settings)
     records = [s.record for s in reversed(history(git, env, standing_at)) if s.record is not None]
     again = any(record.identity == name for record in records)
     bars = panel.bars(settings, base, parse_gates(read_own(settings.root, "gates.yaml")), params, rows)
