@@ -8,7 +8,7 @@ import pandas as pd
 from mlops.contract.columns import to_columns
 from mlops.contract.model import Contract
 from mlops.data import table
-from mlops.pipeline import bundle, convert, dataset, parity, prepare
+from mlops.pipeline import bundle, convert, dataset, parity, prepare, smoke
 from mlops.pipeline.fit import Fitted, fit
 from mlops.pipeline.labels import encode
 from mlops.pipeline.params import load as load_params
@@ -28,8 +28,10 @@ def _work(settings: Settings) -> str:
     graph = convert.to_onnx(settings, fitted)
     bundle.write(settings, agreed, params, fitted, graph, prepared.split, prepared.batches, settings.bundle)
     apart = check_parity(settings, agreed, fitted, spread(prepared.test, PARITY_ROWS), gate_metric(settings.root))
+    untested = smoke.write(settings.bundle)
     empty = [feature.name for feature in fitted.features if feature.constant]
     warning = f"; always null and so a constant: {', '.join(empty)}" if empty else ""
+    warning += f"; no smoke test: {untested}" if untested else ""
     return (
         f"{fitted.name} on {len(fitted.example)} rows and {len(fitted.features)} features, "
         f"{len(graph.SerializeToString()) / 1e6:.2f} MB; ONNX equals it in {1 - apart:.2%} of rows{warning}"
