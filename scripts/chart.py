@@ -54,7 +54,7 @@ def _default(values: Any, path: tuple[str, ...]) -> str:
     for key in path:
         values = values[key]
     if isinstance(values, str):
-        return values
+        return values or '""'
     return re.sub(r'"([\w.-]+)"', r"\1", json.dumps(values))
 
 

@@ -1,4 +1,4 @@
-"""What a rendered Deployment must be: the Pod Security Standard *restricted*, and what the chart promises beyond it."""
+"""What rendered pods must be: the Pod Security Standard *restricted*, and what the chart promises beyond it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,20 @@ def lossless(deployment: Part) -> list[str]:
         "a pod that is not ready gets requests": "readinessProbe" in server,
         "a pod ends while it still gets requests": wait > 0,
         "a pod is killed while it answers": pod.get("terminationGracePeriodSeconds", 30) >= wait + grace + 5 + 2,
+    }
+    return [fault for fault, holds in checks.items() if not holds]
+
+
+def once(job: Part) -> list[str]:
+    """List what keeps the smoke test from one clear answer."""
+    spec = job["spec"]
+    pod = spec["template"]["spec"]
+    asks = next(int(word[10:]) for word in pod["containers"][0]["args"] if word.startswith("--timeout="))
+    checks = {
+        "a wrong answer is asked again": spec.get("backoffLimit") == 0 and pod["restartPolicy"] == "Never",
+        "it may never end": "activeDeadlineSeconds" in spec,
+        "it may end before it has asked": spec.get("activeDeadlineSeconds", asks + 1) > asks,
+        "it goes and is made again": "ttlSecondsAfterFinished" not in spec,
     }
     return [fault for fault, holds in checks.items() if not holds]
 

@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.chart.guards import hardened, lossless, restricted
+from unit.chart.guards import hardened, lossless, once, restricted
 from unit.chart.rendering import CASES, CHART, Manifest, case, manifests, of_kind
 
 pytestmark = pytest.mark.unit
 
+WORKLOADS = ("Deployment", "Job")
+
 
 def faults(rendered: list[Manifest]) -> list[str]:
     """List all that is wrong with what was rendered."""
-    deployment = of_kind("Deployment", rendered)
-    pod = deployment["spec"]["template"]["spec"]
+    pods = {kind: of_kind(kind, rendered)["spec"]["template"]["spec"] for kind in WORKLOADS}
     account = of_kind("ServiceAccount", rendered)
     token = [] if account.get("automountServiceAccountToken") is False else ["the account gives out a token"]
-    return [*restricted(pod), *hardened(pod), *lossless(deployment), *token]
+    found = [f"{kind}: {fault}" for kind, pod in pods.items() for fault in (*restricted(pod), *hardened(pod))]
+    return [*found, *lossless(of_kind("Deployment", rendered)), *once(of_kind("Job", rendered)), *token]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -29,59 +31,118 @@ def test_nothing_is_wrong(name: str, cases: dict[str, list[Manifest]]) -> None:
     assert faults(cases[name]) == []
 
 
-# Line of a template, what stands there instead, and what is then found.
-MUTANTS = {
-    "no runAsNonRoot": ("        runAsNonRoot: true\n", "", "may run as root"),
+# What both pods have in common: what stands in _helpers.tpl, what stands there instead, and what is then found in both.
+SHARED = {
+    "no runAsNonRoot": ("runAsNonRoot: true\n", "", "may run as root"),
     "runAsNonRoot false": ("runAsNonRoot: true", "runAsNonRoot: false", "may run as root"),
     "root": ("runAsUser: 10001", "runAsUser: 0", "runs as root"),
-    "no runAsUser": ("        runAsUser: 10001\n", "", "runAsUser is root, or the image's to say"),
-    "no runAsGroup": ("        runAsGroup: 10001\n", "", "runAsGroup is root, or the image's to say"),
-    "no seccompProfile": (
-        "        seccompProfile:\n          type: RuntimeDefault\n",
-        "",
-        "no seccomp profile",
-    ),
+    "no runAsUser": ("runAsUser: 10001\n", "", "runAsUser is root, or the image's to say"),
+    "no runAsGroup": ("runAsGroup: 10001\n", "", "runAsGroup is root, or the image's to say"),
+    "no seccompProfile": ("seccompProfile:\n  type: RuntimeDefault\n", "", "no seccomp profile"),
     "Unconfined": ("type: RuntimeDefault", "type: Unconfined", "no seccomp profile"),
-    "no allowPrivilegeEscalation": (
-        "            allowPrivilegeEscalation: false\n",
-        "",
-        "privileges may be escalated",
-    ),
-    "no readOnlyRootFilesystem": (
-        "            readOnlyRootFilesystem: true\n",
-        "",
-        "the root file system can be written",
-    ),
-    "no drop": (
-        "            capabilities:\n              drop:\n                - ALL\n",
-        "",
-        "capabilities are kept",
-    ),
-    "drops one": ("                - ALL\n", "                - NET_RAW\n", "capabilities are kept"),
-    "token": ("      automountServiceAccountToken: false\n", "", "the pod gets a token of its account"),
+    "no allowPrivilegeEscalation": ("allowPrivilegeEscalation: false\n", "", "privileges may be escalated"),
+    "no readOnlyRootFilesystem": ("readOnlyRootFilesystem: true\n", "", "the root file system can be written"),
+    "no drop": ("capabilities:\n  drop:\n    - ALL\n", "", "capabilities are kept"),
+    "drops one": ("    - ALL\n", "    - NET_RAW\n", "capabilities are kept"),
     "a tag": (
-        '{{ printf "%s@%s" .Values.release.image.repository .Values.release.image.digest | quote }}',
+        '{{- printf "%s@%s" .Values.release.image.repository .Values.release.image.digest | quote }}',
         "registry.example.com/team/model:latest",
         "the image is not named by its digest",
     ),
+}
+
+# A template, what stands there, what instead, and what is then found.
+MUTANTS = {
+    "Deployment without the pod's context": (
+        "deployment",
+        '      securityContext:\n        {{- include "mlops.podSecurity" . | nindent 8 }}\n',
+        "",
+        "Deployment: may run as root",
+    ),
+    "Deployment without the container's context": (
+        "deployment",
+        '          securityContext:\n            {{- include "mlops.containerSecurity" . | nindent 12 }}\n',
+        "",
+        "Deployment: capabilities are kept",
+    ),
+    "Deployment with a token": (
+        "deployment",
+        "      automountServiceAccountToken: false\n",
+        "",
+        "Deployment: the pod gets a token of its account",
+    ),
+    "Deployment with a tag": (
+        "deployment",
+        '{{ include "mlops.image" . }}',
+        "registry.example.com/team/model:latest",
+        "Deployment: the image is not named by its digest",
+    ),
+    "Job without the pod's context": (
+        "smoke",
+        '  securityContext:\n    {{- include "mlops.podSecurity" . | nindent 4 }}\n',
+        "",
+        "Job: may run as root",
+    ),
+    "Job without the container's context": (
+        "smoke",
+        '      securityContext:\n        {{- include "mlops.containerSecurity" . | nindent 8 }}\n',
+        "",
+        "Job: the root file system can be written",
+    ),
+    "Job with a token": (
+        "smoke",
+        "  automountServiceAccountToken: false\n",
+        "",
+        "Job: the pod gets a token of its account",
+    ),
+    "Job with a tag": (
+        "smoke",
+        '{{ include "mlops.image" . }}',
+        "registry.example.com/team/model:latest",
+        "Job: the image is not named by its digest",
+    ),
+    "Job that is tried again": ("smoke", "backoffLimit: 0", "backoffLimit: 6", "a wrong answer is asked again"),
+    "Job whose pod is started again": (
+        "smoke",
+        "restartPolicy: Never",
+        "restartPolicy: OnFailure",
+        "a wrong answer is asked again",
+    ),
+    "Job without an end": ("smoke", "  activeDeadlineSeconds: {{ add $timeout 60 }}\n", "", "it may never end"),
+    "Job that ends early": (
+        "smoke",
+        "{{ add $timeout 60 }}",
+        "{{ .Values.progressDeadline }}",
+        "it may end before it has asked",
+    ),
+    "Job that goes away": (
+        "smoke",
+        "  backoffLimit: 0\n",
+        "  backoffLimit: 0\n  ttlSecondsAfterFinished: 9\n",
+        "it goes and is made again",
+    ),
     "Recreate": (
+        "deployment",
         "    type: RollingUpdate\n    rollingUpdate:\n      maxSurge: 25%\n      maxUnavailable: 0\n",
         "    type: Recreate\n",
         "pods end before others answer",
     ),
-    "maxUnavailable 1": ("maxUnavailable: 0", "maxUnavailable: 1", "fewer pods than wanted"),
+    "maxUnavailable 1": ("deployment", "maxUnavailable: 0", "maxUnavailable: 1", "fewer pods than wanted"),
     "no wait": (
+        "deployment",
         "          lifecycle:\n            preStop:\n              sleep:\n"
         "                seconds: {{ int .Values.server.wait }}\n",
         "",
         "a pod ends while it still gets requests",
     ),
     "killed early": (
+        "deployment",
         "{{ add .Values.server.wait .Values.server.grace 10 }}",
         "{{ .Values.server.grace }}",
         "a pod is killed while it answers",
     ),
     "no readiness": (
+        "deployment",
         "          readinessProbe:\n",
         "          startupProbe:\n",
         "a pod that is not ready gets requests",
@@ -89,24 +150,31 @@ MUTANTS = {
 }
 
 
+@pytest.mark.parametrize("mutant", SHARED)
+def test_in_both_pods_it_is_found_out(mutant: str, tmp_path: Path) -> None:
+    old, new, fault = SHARED[mutant]
+    found = faults(manifests(case("minimal"), chart=changed(tmp_path, "_helpers.tpl", old, new)))
+    assert {f"{kind}: {fault}" for kind in WORKLOADS} <= set(found)
+
+
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_template_is_found_out_that_has(mutant: str, tmp_path: Path) -> None:
-    old, new, fault = MUTANTS[mutant]
-    assert fault in faults(manifests(case("minimal"), chart=changed(tmp_path, "deployment", old, new)))
+    template, old, new, fault = MUTANTS[mutant]
+    assert fault in faults(manifests(case("minimal"), chart=changed(tmp_path, f"{template}.yaml", old, new)))
 
 
 def test_an_account_with_a_token_is_found_out(tmp_path: Path) -> None:
-    chart = changed(tmp_path, "serviceaccount", "automountServiceAccountToken: false\n", "")
+    chart = changed(tmp_path, "serviceaccount.yaml", "automountServiceAccountToken: false\n", "")
     assert faults(manifests(case("minimal"), chart=chart)) == ["the account gives out a token"]
 
 
 def test_no_field_of_a_security_context_can_go_unnoticed(cases: dict[str, list[Manifest]]) -> None:
     def contexts(rendered: list[Manifest]) -> list[dict[str, Any]]:
-        pod = of_kind("Deployment", rendered)["spec"]["template"]["spec"]
-        return [pod["securityContext"], own(pod)]
+        pods = [of_kind(kind, rendered)["spec"]["template"]["spec"] for kind in WORKLOADS]
+        return [context for pod in pods for context in (pod["securityContext"], own(pod))]
 
     fields = [(at, field) for at, context in enumerate(contexts(cases["full"])) for field in context]
-    assert len(fields) == 7
+    assert len(fields) == 14
     for at, field in fields:
         mutant = copy.deepcopy(cases["full"])
         del contexts(mutant)[at][field]
@@ -117,7 +185,7 @@ def changed(folder: Path, template: str, old: str, new: str) -> Path:
     """Copy the chart and change one place of a template."""
     chart = folder / "chart"
     shutil.copytree(CHART, chart)
-    path = chart / "templates" / f"{template}.yaml"
+    path = chart / "templates" / template
     before = path.read_text(encoding="utf-8")
     assert before.count(old) == 1
     path.write_text(before.replace(old, new), encoding="utf-8")

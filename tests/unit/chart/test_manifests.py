@@ -25,10 +25,10 @@ from mlops.serving.record import read_release
 
 pytestmark = pytest.mark.unit
 
-ALWAYS = {"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "NetworkPolicy"}
+ALWAYS = {"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "NetworkPolicy", "Job"}
 KINDS = {
     "minimal": ALWAYS,
-    "full": ALWAYS | {"HorizontalPodAutoscaler", "PodMonitor", "PrometheusRule"},
+    "full": ALWAYS | {"HorizontalPodAutoscaler", "Ingress", "PodMonitor", "PrometheusRule"},
     "production": ALWAYS | {"PodMonitor", "PrometheusRule"},
 }
 NEWEST = sorted({v.rsplit(".", 1)[0] for v in kubernetes_validate.utils.all_versions()}, key=lambda v: int(v[2:]))[-3:]
@@ -76,7 +76,9 @@ def test_helm_lint_finds_a_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_kinds_are(name: str, cases: dict[str, list[Manifest]]) -> None:
     assert {manifest["kind"] for manifest in cases[name]} == KINDS[name]
-    assert len(cases[name]) == len(KINDS[name])
+    policies = [manifest for manifest in cases[name] if manifest["kind"] == "NetworkPolicy"]
+    assert len(cases[name]) == len(KINDS[name]) - 1 + len(policies)
+    assert [policy["metadata"]["name"] for policy in policies] == ["flight-delays", "flight-delays-smoke"]
 
 
 @pytest.mark.parametrize("version", NEWEST)
@@ -189,7 +191,7 @@ def test_probes_ask_what_the_server_answers(cases: dict[str, list[Manifest]]) ->
 def test_requests_reach_the_pods_and_nothing_else(cases: dict[str, list[Manifest]]) -> None:
     for manifests_ in cases.values():
         pod = of_kind("Deployment", manifests_)["spec"]["template"]
-        service, policy = of_kind("Service", manifests_)["spec"], of_kind("NetworkPolicy", manifests_)["spec"]
+        service, policy = of_kind("Service", manifests_)["spec"], policies(manifests_)[0]["spec"]
         budget = of_kind("PodDisruptionBudget", manifests_)["spec"]
         for selector in (service["selector"], policy["podSelector"]["matchLabels"], budget["selector"]["matchLabels"]):
             assert selector.items() <= pod["metadata"]["labels"].items()
@@ -202,10 +204,17 @@ def test_requests_reach_the_pods_and_nothing_else(cases: dict[str, list[Manifest
         assert [rule["topologyKey"] for rule in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
 
 
+def policies(among: list[Manifest]) -> list[Manifest]:
+    """Pick the policy of the server and that of the smoke test."""
+    return [manifest for manifest in among if manifest["kind"] == "NetworkPolicy"]
+
+
 def test_the_load_decides_alone_how_many_pods_there_are(cases: dict[str, list[Manifest]]) -> None:
     assert "replicas" not in of_kind("Deployment", cases["full"])["spec"]
     assert of_kind("Deployment", cases["minimal"])["spec"]["replicas"] == 1
-    scaled = of_kind("HorizontalPodAutoscaler", cases["full"])["spec"]
+    scaler = of_kind("HorizontalPodAutoscaler", cases["full"])
+    assert scaler["metadata"]["annotations"] == {"argocd.argoproj.io/ignore-healthcheck": "true"}
+    scaled = scaler["spec"]
     assert (scaled["minReplicas"], scaled["maxReplicas"]) == (3, 12)
     assert scaled["scaleTargetRef"]["name"] == of_kind("Deployment", cases["full"])["metadata"]["name"]
 
@@ -213,6 +222,11 @@ def test_the_load_decides_alone_how_many_pods_there_are(cases: dict[str, list[Ma
 def test_fewest_is_not_more_than_most(tmp_path: Path) -> None:
     wrong = written(tmp_path / "values.yaml", {"autoscaling": {"enabled": True, "min": 7}})
     assert "autoscaling.min is 7 and must not be more than autoscaling.max, 6" in refusal(case("minimal"), wrong)
+
+
+def test_a_pod_that_may_still_load_does_not_count_as_failed(tmp_path: Path) -> None:
+    wrong = written(tmp_path / "values.yaml", {"server": {"startup": 300}})
+    assert "progressDeadline is 300 and must be more than server.startup, 300" in refusal(case("minimal"), wrong)
 
 
 def test_without_a_release_it_says_what_is_missing() -> None:

@@ -36,7 +36,7 @@ def test_every_key_has_a_comment() -> None:
 def test_every_key_has_a_default_and_a_schema() -> None:
     documented = {path[0] for path, _ in comments(TEXT)}
     assert documented == set(DEFAULTS) == set(SCHEMA["properties"]) - {"release"}
-    for group in ("autoscaling", "server", "service", "monitoring"):
+    for group in ("autoscaling", "server", "smoke", "service", "ingress", "monitoring"):
         keys = {path[1] for path, _ in comments(TEXT) if path[0] == group and len(path) == 2}
         assert keys == set(DEFAULTS[group]) == set(SCHEMA["properties"][group]["properties"])
 
@@ -58,7 +58,7 @@ def faults(values: Any) -> list[str]:
     return [error.message for error in jsonschema.Draft7Validator(SCHEMA).iter_errors(values)]
 
 
-OPEN = {"nodeSelector", "labels", "matchLabels", "metrics"}
+OPEN = {"nodeSelector", "labels", "matchLabels", "metrics", "annotations"}
 
 
 def places(values: Any, above: Place = ()) -> Iterator[Place]:
@@ -109,6 +109,9 @@ HELM_REFUSES = {
     "unknown key below": ({"service": {"hosts": []}}, "hosts"),
     "wrong type": ({"replicas": "2"}, "replicas"),
     "half a pod": ({"replicas": 1.5}, "replicas"),
+    "a host with a path": ({"ingress": {"hosts": ["model.example.com/v1"]}}, "hosts"),
+    "a host twice": ({"ingress": {"hosts": ["a.example.com", "a.example.com"]}}, "hosts"),
+    "no time to answer": ({"smoke": {"timeout": 0}}, "timeout"),
     "unknown word": ({"topologySpread": "Maybe"}, "topologySpread"),
     "a tag": ({"release": {"image": {"tag": "v1"}}}, "tag"),
     "a tag as digest": ({"release": {"image": {"digest": "v1.2.3"}}}, "digest"),
