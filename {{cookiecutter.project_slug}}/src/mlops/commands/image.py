@@ -28,25 +28,35 @@ def build(builder: str | None, *, push: bool) -> None:
 
 def pin(builder: str | None) -> None:
     """Pin the base images of the Dockerfile by the digests that they have now."""
+    settings = find()
 
     def ask(base: dockerfile.Base) -> str:
-        found = oci.inspect(builder, str(base), oci.PUBLISHED) if builder else _published(base)
+        if builder is None:
+            return _published(settings, base)
+        found = oci.inspect(builder, str(base), oci.PUBLISHED)
         if not found:
-            raise MlopsError(
-                f"Dockerfile: the base {str(base)!r} is not {f'in the store of {builder}' if builder else 'there'}. "
-                "Correct its name; `--builder buildah` or `docker` takes one that lies on this machine alone."
-            )
+            raise MlopsError(f"{str(base)!r} is not in the store of {builder}. Run `{builder} pull {base}` first.")
         return found
 
-    for old, new in dockerfile.pin(find().root, ask).items():
-        say(f"{'as it was' if old == new else 'pinned   '}  {new}")
+    for old, new in dockerfile.pin(settings.root, ask).items():
+        say(f"{'as it was' if old == new else 'pinned':<10}{new}")
 
 
-def _published(base: dockerfile.Base) -> str | None:
+def _published(settings: Settings, base: dockerfile.Base) -> str:
+    """Ask the base's registry; where it has no answer, the builder's own store, and say so."""
     try:
-        return registry.lookup(base.repository, base.tag or "latest")
+        found = registry.lookup(base.repository, base.tag or "latest")
+        problem = MlopsError(f"{base.repository!r} has no {base.tag!r}. Correct FROM in the Dockerfile.")
     except MlopsError as error:
-        raise MlopsError(f"{error} `--builder buildah` or `docker` pins one that lies on this machine.") from error
+        found, problem = None, error
+    if found:
+        return found
+    held = oci.inspect(settings.builder, str(base), oci.PUBLISHED) if oci.installed(settings.builder) else None
+    if not held:
+        raise problem
+    say(f"note      {problem}")
+    say(f"note      the digest is the one that lies in the store of {settings.builder}: others must have it too")
+    return held
 
 
 def note(settings: Settings) -> None:

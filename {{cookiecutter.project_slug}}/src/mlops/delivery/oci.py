@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections import deque
@@ -136,6 +137,11 @@ def inspect(tool: str, reference: str, what: dict[str, str]) -> str | None:
     except FileNotFoundError as error:
         raise _missing(tool) from error
     return done.stdout.strip().rpartition("@")[2] or None if done.returncode == 0 else None
+
+
+def installed(tool: str) -> bool:
+    """Say whether this machine has a builder."""
+    return shutil.which(tool) is not None
 
 
 def _tag(identity: str) -> str:

@@ -31,8 +31,11 @@ def labels(repository: str, digest: str) -> dict[str, str]:
         MlopsError: As `lookup`, or there is no such image.
     """
     client = Client(repository)
-    config = _manifest(client, digest).get("config", {})
-    found: dict[str, str] = _json(client, f"blobs/{config.get('digest')}").get("config", {}).get("Labels")
+    manifest = _manifest(client, digest)
+    # An index may also list what a builder attests, which runs nowhere.
+    parts = [part for part in manifest.get("manifests", []) if part.get("platform", {}).get("os") != "unknown"]
+    config = (_manifest(client, parts[0]["digest"]) if parts else manifest).get("config", {})
+    found: dict[str, str] | None = _json(client, f"blobs/{config.get('digest')}").get("config", {}).get("Labels")
     return found or {}
 
 

@@ -81,7 +81,7 @@ class Client:
         retrying = Retrying(
             retry=retry_if_exception(worth_it) | retry_if_result(lambda answer: answer.status_code in PASSING),
             stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential_jitter(initial=PAUSE, jitter=PAUSE),
+            wait=wait_exponential_jitter(multiplier=PAUSE, jitter=PAUSE),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
         try:
