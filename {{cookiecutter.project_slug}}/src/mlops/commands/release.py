@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from json import dumps
 from typing import Any
 
+from mlops.commands import history as listing
 from mlops.commands import image
 from mlops.commands.gate import judged
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError, Refused
-from mlops.delivery import builder, candidate
+from mlops.delivery import builder, candidate, events
+from mlops.delivery import champion as champions
+from mlops.delivery import check as checks
 from mlops.delivery import history as histories
+from mlops.delivery import promote as promotes
 from mlops.delivery import release as releases
 from mlops.delivery import rollback as rollbacks
 from mlops.delivery.dvc import Dvc
+from mlops.delivery.forge import connect
+from mlops.delivery.git import Git
 from mlops.delivery.image import identity
-from mlops.delivery.layout import require_environment
+from mlops.delivery.layout import ENVS, require_environment
+from mlops.delivery.promote import Way
+from mlops.delivery.publish import Land, push
+from mlops.delivery.pull_request import ByPullRequest
+from mlops.delivery.release import Decision
+from mlops.delivery.soak import healthy_since
 from mlops.delivery.trunk import Trunk, trunk
 from mlops.gates import anchor
 from mlops.gates import report as reports
@@ -27,26 +40,23 @@ def release(env: str, *, force: bool, via: str) -> None:
     """Judge, build, push data and model, and commit the record."""
     settings = find()
     line = trunk(settings)
+    land = _land(line, via)
     Dvc(settings.root).require_reproduced()
     found = candidate.gather(settings, line.git, env, card=cards.require(settings))
-    name = identity(settings.root)
-    verdict = releases.check(line, env, found.commit, name, force=force)
-    if verdict.kind == "held":
-        raise Refused(verdict.words)
-    if verdict.kind == "nothing":
-        say(verdict.words)
+    name = identity(settings)
+    if not _goes(releases.check(line, env, found.commit, name, force=force)):
         return
     report = _judge(settings, line, found.commit, env, name)
-    champion = None if report["champion"] is None else str(report["champion"]["id"])
     found = candidate.with_gain(found, line.git, settings.root / candidate.METRICS, anchor.gain(report))
-    ref, built = builder.local_image(settings)
+    ref, built = builder.find_or_build(settings, push=True)
     if ref.identity != name:
         raise MlopsError("A file of the image changed while it was judged. Let other commands end, then run again.")
     say(f"image     {ref.repository}@{ref.digest[:19]}… {'built' if built else 'found: nothing to build'}")
     Dvc(settings.root).push()
     image.note(settings)
     say("data      batches, model and cached results are at the DVC remote")
-    say(releases.release(line, env, found, ref, force=force, judged_against=champion).words)
+    champion = _champion(report)
+    say(releases.release(line, env, found, ref, force=force, judged_against=champion, land=land).words)
 
 
 def _judge(settings: Settings, line: Trunk, commit: str, env: str, name: str) -> dict[str, Any]:
@@ -58,11 +68,7 @@ def _judge(settings: Settings, line: Trunk, commit: str, env: str, name: str) ->
         The gate's report.
     """
     report = _known(settings, line, commit, env, name) or judged(settings, commit, env, line.known())
-    say(f"gate      {reports.verdict(report)}")
-    if not report["passed"]:
-        say(reports.text(report))
-        raise Refused(f"{env} is not released: the model is refused.")
-    return report
+    return _demand(report, env)
 
 
 def _known(settings: Settings, line: Trunk, commit: str, env: str, name: str) -> dict[str, Any] | None:
@@ -78,9 +84,55 @@ def _known(settings: Settings, line: Trunk, commit: str, env: str, name: str) ->
     return report if same and report["base"] in (commit, tip) and not report["overrides"] else None
 
 
+def check(base: str | None) -> None:
+    """Check what the branch does to environments; exit 1 where only mlops may do that."""
+    settings = find()
+    git = Git(settings.root)
+    dirty = [path for path in git.dirty() if path.startswith(f"{ENVS}/")]
+    if dirty:
+        raise MlopsError(f"Not committed: {', '.join(map(repr, dirty[:5]))}. Commits are checked: commit first.")
+    found = checks.check(git, base or trunk(settings).tip())
+    for finding in found:
+        say(finding.words) if finding.words else None
+    wrong = [finding.no for finding in found if finding.no]
+    if wrong:
+        raise Refused("\n".join(wrong))
+    if not found:
+        say("Nothing changes.")
+
+
+def promote(from_: str, to: str, *, force: bool, via: str) -> None:
+    """Judge what one environment has run healthy against what another has, and copy it there."""
+    settings = find()
+    line, way = trunk(settings), Way(from_, to)
+    land = _land(line, via)
+    question = promotes.ask(line, way, line.tip())
+    verdict, record = promotes.decide(question, way, force=force), question.record
+    if verdict.kind == "go" and record and settings.soak and not force:
+        healthy = healthy_since(settings, line, from_)
+        verdict = promotes.soaked(record, way, healthy, settings.soak, datetime.now(UTC))
+    if not _goes(verdict):
+        return
+    report = _judge_elsewhere(settings, line, way)
+    done = promotes.promote(line, way, force=force, judged=record, judged_against=_champion(report), land=land)
+    say(done.words)
+
+
+def _judge_elsewhere(settings: Settings, line: Trunk, way: Way) -> dict[str, Any]:
+    """Demand a passing verdict on what an environment runs against what the other has, in a clone at its commit."""
+    tip = line.known()
+    fetched = champions.fetch(settings, line.git, tip, way.source)
+    if fetched is None:
+        raise MlopsError(f"{way.source} has no release any more. Run again.")
+    say(f"judging   {fetched.record.id} of {way.source} against what {way.target} has")
+    Dvc(fetched.root).pull()
+    return _demand(judged(find(fetched.root), fetched.record.commit, way.target, tip), way.target)
+
+
 def rollback(env: str, to: str | None, *, via: str) -> None:
     """Restore what stood before."""
-    say(rollbacks.rollback(trunk(find()), env, to).words)
+    line = trunk(find())
+    say(rollbacks.rollback(line, env, to, land=_land(line, via)).words)
 
 
 def history(env: str, *, json: bool) -> None:
@@ -88,15 +140,35 @@ def history(env: str, *, json: bool) -> None:
     line = trunk(find())
     tip = line.tip()
     require_environment(line.git, tip, env)
-    standings = histories.history(line.git, env, tip)
-    if not standings:
+    found = events.read(line.git, env, tip)
+    if json:
+        say(dumps([events.as_json(event) for event in found], indent=2, ensure_ascii=False))
+    elif not found:
         say(f"{env} has had no release yet.")
-    for standing in standings:
-        record = standing.record
-        what = f"{record.id:<12} {record.identity[7:19]}  {_metrics(record.metrics)}" if record else "no release"
-        say(f"{standing.date:%Y-%m-%d %H:%M}  {standing.sha[:10]}  {what}  {standing.subject} ({standing.author})")
+    else:
+        listing.show(found)
 
 
-def _metrics(metrics: dict[str, float]) -> str:
-    name, value = next(iter(metrics.items()), ("", 0.0))
-    return f"{name} {value:.4f}" if name else "no metric"
+def _land(line: Trunk, via: str) -> Land:
+    """Choose how a commit gets to main; a missing token is told before anything is done."""
+    return ByPullRequest(connect(line)) if via == "pr" else push
+
+
+def _goes(verdict: Decision) -> bool:
+    if verdict.kind == "held":
+        raise Refused(verdict.words)
+    if verdict.kind == "nothing":
+        say(verdict.words)
+    return verdict.kind == "go"
+
+
+def _demand(report: dict[str, Any], env: str) -> dict[str, Any]:
+    say(f"gate      {reports.verdict(report)}")
+    if not report["passed"]:
+        say(reports.text(report))
+        raise Refused(f"{env} is not released: the model is refused.")
+    return report
+
+
+def _champion(report: dict[str, Any]) -> str | None:
+    return None if report["champion"] is None else str(report["champion"]["id"])

@@ -137,8 +137,8 @@ class Git:
         return found
 
     def ls(self, rev: str, folder: str) -> dict[str, Entry]:
-        """List the files under a folder of a commit, by their path inside it."""
-        out = self.run("ls-tree", "-r", "-z", "--full-tree", f"{rev}^{{commit}}", "--", f"{folder}/")
+        """List the files under a folder of a commit or tree, by their path inside it."""
+        out = self.run("ls-tree", "-r", "-z", "--full-tree", f"{rev}^{{tree}}", "--", f"{folder}/")
         lines = [line.split(b"\t", 1) for line in out.split(b"\0") if line]
         return {os.fsdecode(path)[len(folder) + 1 :]: Entry(*_mode_and_sha(head)) for head, path in lines}
 

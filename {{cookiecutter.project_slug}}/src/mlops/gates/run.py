@@ -67,7 +67,8 @@ def run(
     params, agreed = load_params(settings.root), dataset.contract(settings)
     bases.check_question(base, params, agreed.target.name)
     standing_at = git.rev_parse(champion_rev or base.commit)
-    require_environment(git, "HEAD", env)
+    # A promotion is judged at the release's own commit, and the environment may have come later.
+    require_environment(git, standing_at if champion_rev else "HEAD", env)
     champion = champions.fetch(settings, git, standing_at, env)
     rows, name = _rows(settings, agreed), identity(settings)
     records = [s.record for s in reversed(history(git, env, standing_at)) if s.record is not None]

@@ -1,0 +1,319 @@
+"""A branch that touches environments alone: what had stood there whole, a promotion, people's values; nothing else."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from unit.delivery.test_merges import WAYS, merge
+from unit.delivery.test_rollback import ship_with_chart
+from unit.delivery.world import STAGING, Clone, found, no_sleep, sh
+
+from mlops.contract.errors import MlopsError
+from mlops.delivery import check as module
+from mlops.delivery.check import Finding, check
+from mlops.delivery.layout import machine_files
+from mlops.delivery.promote import Way, promote
+
+PRODUCTION = "deploy/envs/production"
+RECORD = f"{STAGING}/release.yaml"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three releases in staging, the second promoted; a branch is checked out."""
+    folder = tmp_path_factory.mktemp("template")
+    clone = found(folder).clone("ada")
+    ship_with_chart(clone, "1")
+    ship_with_chart(clone, "2")
+    promote(clone.trunk, Way("staging", "production"), sleep=no_sleep)
+    ship_with_chart(clone, "3")
+    clone.pull()
+    clone.sh("checkout", "--quiet", "-b", "branch")
+    return folder
+
+
+@pytest.fixture
+def project(template: Path, tmp_path: Path) -> Clone:
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True, symlinks=True)
+    clone = Clone(tmp_path / "ada")
+    clone.sh("remote", "set-url", "origin", str(tmp_path / "origin.git"))
+    return clone
+
+
+def findings(clone: Clone) -> list[Finding]:
+    return check(clone.git, clone.trunk.known())
+
+
+def words(clone: Clone) -> str:
+    return " ".join(f.words for f in findings(clone) if not f.no)
+
+
+def no(clone: Clone) -> str:
+    return " ".join(f.no for f in findings(clone) if f.no)
+
+
+def edit(clone: Clone, path: str, old: str, new: str) -> None:
+    text = (clone.path / path).read_text()
+    assert old in text
+    clone.commit(f"Edit {path}", {path: text.replace(old, new)})
+
+
+def put(clone: Clone, env: str, source: str, rev: str = "HEAD") -> None:
+    """Let an environment have the machine-owned files that another one has at a commit."""
+    for path in machine_files(clone.git, "HEAD", env):
+        (clone.path / f"deploy/envs/{env}/{path}").unlink()
+    for path in machine_files(clone.git, rev, source):
+        there = clone.path / f"deploy/envs/{env}/{path}"
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_bytes(clone.git.run("show", f"{rev}:deploy/envs/{source}/{path}"))
+        there.chmod(0o755 if path.endswith(".sh") else 0o644)
+    clone.sh("add", "--all")
+    clone.sh("commit", "--quiet", "--message", f"Put {source} into {env}")
+
+
+def release_commit(clone: Clone, number: int) -> str:
+    return clone.sh("rev-parse", f":/^Release 20130501-{number} to staging")
+
+
+def test_a_revert_in_any_client_is_a_rollback(project: Clone) -> None:
+    project.sh("revert", "--no-edit", release_commit(project, 3))
+    assert words(project).startswith("staging: goes back to what stood from") and not no(project)
+    project.sh("revert", "--no-edit", release_commit(project, 2))
+    assert not no(project), "two deep, one commit for each"
+
+
+def test_a_rollback_made_as_one_commit_two_deep(project: Clone) -> None:
+    put(project, "staging", "staging", release_commit(project, 1))
+    assert "goes back" in words(project) and not no(project)
+
+
+def test_a_revert_of_a_revert_brings_back_what_stood(project: Clone) -> None:
+    undo = project.sh("revert", "--no-edit", release_commit(project, 3)) and project.git.head()
+    project.sh("push", "--quiet", "origin", "HEAD:main")
+    project.sh("checkout", "--quiet", "-B", "branch", undo)
+    project.sh("revert", "--no-edit", undo)
+    assert "goes back" in words(project) and not no(project)
+
+
+def test_a_promotion_is_what_staging_runs(project: Clone) -> None:
+    put(project, "production", "staging")
+    assert words(project) == "production: gets what staging runs, byte for byte."
+
+
+def test_a_promotion_of_what_staging_no_longer_runs_is_refused(project: Clone) -> None:
+    put(project, "production", "staging", release_commit(project, 1))
+    assert "this is what staging had at" in no(project) and "mlops promote --from staging" in no(project)
+
+
+def test_a_promotion_from_a_held_staging_is_refused(project: Clone) -> None:
+    project.sh("checkout", "--quiet", "main")
+    project.rollback(to="20130501-1")
+    project.pull()
+    project.sh("checkout", "--quiet", "-B", "branch", "main")
+    put(project, "production", "staging")
+    assert "staging is held" in no(project)
+
+
+def test_peoples_values_pass_and_a_new_environment_too(project: Clone) -> None:
+    project.commit(
+        "Scale", {f"{STAGING}/values.yaml": "replicas: 9\n", "deploy/envs/canary/values.yaml": "replicas: 1\n"}
+    )
+    assert not no(project)
+    assert words(project) == " ".join(
+        f"{env}: its release stays as it is; values.yaml is people's." for env in ("canary", "staging")
+    )
+
+
+def test_taking_the_first_release_away_says_that_its_pods_stay(clone: Clone) -> None:
+    ship_with_chart(clone, "1")
+    clone.pull()
+    clone.sh("checkout", "--quiet", "-b", "branch")
+    clone.sh("revert", "--no-edit", "HEAD")
+    assert words(clone) == "staging: its release is taken away. Its pods stay and keep serving what they serve."
+
+
+def hand_edited(clone: Clone) -> None:
+    lines = (clone.path / RECORD).read_text().splitlines()
+    zeros = [f'    digest: "sha256:{"0" * 64}"' if line.startswith("    digest:") else line for line in lines]
+    clone.commit("Another digest", {RECORD: "\n".join(zeros) + "\n"})
+
+
+def mixed(clone: Clone) -> None:
+    old = clone.git.show(release_commit(clone, 1), f"{STAGING}/dvc.lock")
+    clone.commit("The lock of the first", {f"{STAGING}/dvc.lock": old})
+
+
+def without(clone: Clone) -> None:
+    clone.commit("No card", {f"{STAGING}/model-card.md": None})
+
+
+def added(clone: Clone) -> None:
+    clone.commit("A note", {f"{STAGING}/note.md": "Hello.\n"})
+
+
+def chart_edited(clone: Clone) -> None:
+    edit(clone, f"{STAGING}/chart/Chart.yaml", "name: chart", "name: other")
+
+
+def mode_changed(clone: Clone) -> None:
+    (clone.path / f"{STAGING}/chart/only-3.sh").chmod(0o644)
+    clone.commit("No longer executable", {})
+
+
+def another_id(clone: Clone) -> None:
+    edit(clone, RECORD, "20130501-3", "20130501-9")
+
+
+def garbage(clone: Clone) -> None:
+    clone.commit("Oops", {RECORD: "<<<<<<< HEAD\n"})
+
+
+def record_gone(clone: Clone) -> None:
+    clone.commit("No record", {RECORD: None})
+
+
+def only_the_record(clone: Clone) -> None:
+    clone.commit("Back, nearly", {RECORD: clone.git.show(release_commit(clone, 2), RECORD)})
+
+
+def unknown(clone: Clone) -> None:
+    text = (clone.path / RECORD).read_text()
+    clone.commit("A new environment by hand", {"deploy/envs/canary/release.yaml": text})
+
+
+def values_gone(clone: Clone) -> None:
+    clone.commit("No values", {f"{STAGING}/values.yaml": None})
+    clone.sh("revert", "--no-edit", release_commit(clone, 3))
+
+
+def stray(clone: Clone) -> None:
+    clone.commit("A stray file", {"deploy/envs/README.md": "Hello.\n"})
+
+
+REFUSED = [
+    (hand_edited, r"staging/release\.yaml: its record 20130501-3 was edited: image is not as it stood"),
+    (mixed, r"staging/dvc\.lock: is that of \w{10}, while the others are those of \w{10}: two releases are mixed"),
+    (without, r"staging/model-card\.md: is missing"),
+    (added, r"staging/note\.md: is new; no release had such a file"),
+    (chart_edited, r"chart/Chart\.yaml: is not as it was in any release"),
+    (mode_changed, r"chart/only-3\.sh: is not as it was in any release"),
+    (another_id, r"its record 20130501-9 never stood"),
+    (garbage, r"not a release record"),
+    (record_gone, r"staging/release\.yaml: is missing"),
+    (only_the_record, r"staging/release\.yaml: is that of \w{10}.*two releases are mixed"),
+    (unknown, r"canary/values\.yaml is not there"),
+    (values_gone, r"staging/values\.yaml is not there"),
+    (stray, r"deploy/envs/README\.md: is in no environment's folder"),
+]
+
+
+@pytest.mark.parametrize(("change", "why"), REFUSED, ids=[row[0].__name__ for row in REFUSED])
+def test_what_only_mlops_writes_is_refused_by_name(project: Clone, change: Callable[[Clone], None], why: str) -> None:
+    change(project)
+    said = no(project)
+    assert re.search(why, said), said
+
+
+def test_a_change_elsewhere_is_not_for_this_check(project: Clone) -> None:
+    put(project, "production", "staging")
+    project.commit("Code too", {"src/app.py": "9\n"})
+    with pytest.raises(MlopsError, match=r"changes 'src/app.py', outside deploy/envs/.*mlops gate") as caught:
+        findings(project)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_base_that_moved_on_elsewhere_changes_nothing(project: Clone, way: str) -> None:
+    project.sh("revert", "--no-edit", release_commit(project, 3))
+    project.sh("checkout", "--quiet", "main")
+    project.source("meanwhile")
+    project.sh("checkout", "--quiet", "branch")
+    assert "goes back" in words(project) and not no(project)
+    before = project.tree("branch")
+    merge(project, "branch", way)
+    assert project.tree() == before
+
+
+def test_a_base_that_moved_on_in_the_same_environment_is_a_conflict(project: Clone) -> None:
+    project.sh("revert", "--no-edit", release_commit(project, 3))
+    project.sh("checkout", "--quiet", "main")
+    ship_with_chart(project, "4")
+    project.sh("checkout", "--quiet", "branch")
+    assert "conflicts with" in no(project)
+
+
+def test_a_base_that_gained_a_file_there_mixes_two_releases(project: Clone) -> None:
+    """No conflict for Git, and yet no release that ever stood."""
+    project.sh("checkout", "--quiet", "main")
+    project.commit("By hand, on main", {f"{STAGING}/extra.txt": "x\n"})
+    project.push()
+    project.sh("checkout", "--quiet", "branch")
+    project.sh("revert", "--no-edit", release_commit(project, 3))
+    assert "staging/extra.txt" in no(project)
+
+
+def test_a_state_on_the_way_counts_too_for_a_rebase_merge_lands_it(project: Clone) -> None:
+    another_id(project)
+    project.sh("revert", "--no-edit", "HEAD")
+    assert "its record 20130501-9 never stood" in no(project) and "(commit " in no(project)
+
+
+def test_a_branch_that_merged_main_is_as_good(project: Clone) -> None:
+    project.commit("Scale", {f"{STAGING}/values.yaml": "replicas: 9\n"})
+    project.sh("checkout", "--quiet", "main")
+    ship_with_chart(project, "4")
+    project.pull()
+    project.sh("checkout", "--quiet", "branch")
+    project.sh("merge", "--quiet", "--no-edit", "main")
+    assert not no(project)
+
+
+def test_garbage_that_stood_is_no_rollback(project: Clone) -> None:
+    project.sh("checkout", "--quiet", "main")
+    garbage(project)
+    bad = project.git.head()
+    project.sh("revert", "--no-edit", "HEAD")
+    project.push()
+    project.sh("checkout", "--quiet", "-B", "branch", "main")
+    put(project, "staging", "staging", bad)
+    assert "staging/release.yaml: not a release record" in no(project)
+
+
+def test_a_shallow_clone_and_a_foreign_base_are_told(project: Clone) -> None:
+    sh(project.path.parent, "clone", "--quiet", "--depth=1", f"file://{project.path.parent}/origin.git", "shallow")
+    with pytest.raises(MlopsError, match="git fetch --unshallow"):
+        check(Clone(project.path.parent / "shallow").git, "HEAD")
+    with pytest.raises(MlopsError, match="is no commit"):
+        check(project.git, "nowhere")
+
+
+MUTANTS: list[tuple[str, Callable[..., object], Callable[[Clone], None]]] = [
+    ("machine_files", lambda git, rev, env: {"release.yaml": machine_files(git, rev, env)["release.yaml"]}, mixed),
+    ("_stood", lambda *_: iter(()), lambda clone: put(clone, "staging", "staging", release_commit(clone, 1))),
+    ("_sources", lambda *_: iter(()), lambda clone: put(clone, "production", "staging")),
+]
+
+
+@pytest.mark.parametrize(("part", "mutant", "change"), MUTANTS, ids=[row[0] for row in MUTANTS])
+def test_a_mutant_judges_otherwise(
+    project: Clone, part: str, mutant: Callable[..., object], change: Callable[[Clone], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    change(project)
+    before = bool(no(project))
+    monkeypatch.setattr(module, part, mutant)
+    assert bool(no(project)) != before
+
+
+def test_mutant_that_looks_at_the_end_alone_lets_a_forged_record_in(
+    project: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another_id(project)
+    project.sh("revert", "--no-edit", "HEAD")
+    real = module._environment
+    monkeypatch.setattr(module, "_environment", lambda git, base, env, states: real(git, base, env, states[-1:]))
+    assert not no(project)

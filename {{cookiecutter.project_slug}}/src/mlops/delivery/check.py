@@ -1,0 +1,136 @@
+"""Check a branch that touches only deploy/envs: a whole release that stood, a promotion, or people's values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mlops.contract.errors import MlopsError
+from mlops.delivery.check_words import Known, explain
+from mlops.delivery.git import Entry, Git, complaint
+from mlops.delivery.history import held, history, order_of
+from mlops.delivery.layout import ENVS, PEOPLES, RECORD, environments, folder, machine_files
+from mlops.delivery.records import parse
+
+Files = Mapping[str, Entry]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a branch does to an environment: `no` is empty where that may be merged, `words` say what it is."""
+
+    env: str
+    words: str
+    no: str = ""
+
+
+def check(git: Git, base: str, head: str = "HEAD") -> list[Finding]:
+    """Check what merging `head` into `base` would change, and every commit on the way: a rebase merge lands them all.
+
+    Args:
+        git: The repository, with its full history.
+        base: The newest commit of the branch that it would be merged into.
+        head: The branch.
+
+    Raises:
+        MlopsError: It changes files elsewhere, or nothing, or cannot be compared.
+    """
+    git.require_full_history()
+    base, head = git.rev_parse(base), git.rev_parse(head)
+    changed = _changed(git, base, head)
+    merged = _merged(git, base, head)
+    if merged is None:
+        return [
+            Finding("", "", f"it conflicts with {base[:10]}: the environment changed meanwhile. Make it anew on that.")
+        ]
+    inside = [path.removeprefix(f"{ENVS}/") for path in changed]
+    stray = [path for path in inside if "/" not in path]
+    if stray:
+        return [
+            Finding("", "", f"{ENVS}/{stray[0]}: is in no environment's folder. {ENVS}/ holds a folder for each alone.")
+        ]
+    touched = {path.partition("/")[0] for path in inside}
+    states = [*git.text("rev-list", "--reverse", head, f"^{base}").split(), merged]
+    known = touched.union(*(environments(git, rev) for rev in states))
+    found = [_environment(git, base, env, states) for env in sorted(known)]
+    return [finding for finding in found if finding.no or finding.env in touched]
+
+
+def _changed(git: Git, base: str, head: str) -> list[str]:
+    met = git.attempt("merge-base", base, head)
+    if met.returncode:
+        raise MlopsError(f"{head[:10]} and {base[:10]} have no commit in common. `git fetch` the base.")
+    found = git.run("diff", "--name-only", "--no-renames", "-z", met.stdout.decode().strip(), head)
+    paths = [path.decode("utf-8", "surrogateescape") for path in found.split(b"\0") if path]
+    others = [path for path in paths if not path.startswith(f"{ENVS}/")]
+    if others:
+        raise MlopsError(
+            f"The branch changes {', '.join(map(repr, others[:3]))}{' and more' if len(others) > 3 else ''}, outside "
+            f"{ENVS}/. This check is for changes of environments alone: `mlops gate` judges the rest."
+        )
+    return paths
+
+
+def _merged(git: Git, base: str, head: str) -> str | None:
+    """Merge in memory; gives the tree, None on a conflict."""
+    done = git.attempt("merge-tree", "--write-tree", "--no-messages", base, head)
+    if done.returncode not in (0, 1):
+        raise MlopsError(f"Git could not merge {head[:10]} into {base[:10]}: {complaint(done)} Git 2.38 or newer can.")
+    return None if done.returncode else done.stdout.decode().split()[0]
+
+
+def _environment(git: Git, base: str, env: str, states: Sequence[str]) -> Finding:
+    """Judge each state of an environment that the branch would bring to main; the last is what it ends with."""
+    now, last = machine_files(git, base, env), machine_files(git, states[-1], env)
+    if last and PEOPLES - git.ls(states[-1], folder(env)).keys():
+        return Finding(env, "", f"{folder(env)}/values.yaml is not there: {env} is no environment, yet has a release.")
+    unchanged = found = Finding(env, f"{env}: its release stays as it is; values.yaml is people's.")
+    for rev in states:
+        after = machine_files(git, rev, env)
+        found = found if after == now else _state(git, base, env, after)
+        if found.no:
+            at = f" (commit {rev[:10]})" if rev != states[-1] else ""
+            return Finding(env, "", f"{found.no}{at}")
+    return found if last != now else unchanged
+
+
+def _state(git: Git, base: str, env: str, after: Files) -> Finding:
+    if not after:
+        return Finding(env, f"{env}: its release is taken away. Its pods stay and keep serving what they serve.")
+    for known in _stood(git, base, env):
+        if known.files == after and _readable(git, known):
+            return Finding(env, f"{env}: goes back to what stood from {known.rev[:10]} on, byte for byte.")
+    sources = list(_sources(git, base, env))
+    for known in sources:
+        if known.files == after and not known.held:
+            return Finding(env, f"{env}: gets what {known.env} runs, byte for byte.")
+    elsewhere = (known for source in sources for known in _stood(git, base, source.env))
+    past = next((known for known in elsewhere if known.files == after), None)
+    return Finding(env, "", explain(git, env, after, [*_stood(git, base, env), *sources], past))
+
+
+def _stood(git: Git, base: str, env: str) -> Iterator[Known]:
+    """List what stood in an environment, newest first, as whole trees: any commit of main that changed its folder."""
+    spec = f":(top,literal){folder(env)}"
+    for sha in git.text("rev-list", "--first-parent", base, "--", spec).split():
+        files = machine_files(git, sha, env)
+        if files:
+            yield Known(env, sha, files)
+
+
+def _sources(git: Git, base: str, env: str) -> Iterator[Known]:
+    """List what other environments run: what a promotion copies, unless somebody took a release back there."""
+    for other in environments(git, base):
+        files = machine_files(git, base, other)
+        if other != env and files:
+            standings = history(git, other, base)
+            hold = held(standings, order_of(git, base, standings))
+            yield Known(other, base, files, held=hold is not None or bool(standings and standings[0].problem))
+
+
+def _readable(git: Git, known: Known) -> bool:
+    text = git.show(known.rev, f"{folder(known.env)}/{RECORD}")
+    try:
+        return text is not None and bool(parse(text))
+    except MlopsError:
+        return False
