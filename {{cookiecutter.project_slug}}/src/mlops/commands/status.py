@@ -2,34 +2,108 @@
 
 from __future__ import annotations
 
+import json as jsons
+import time
+from collections.abc import Callable
+from functools import cache
+
+from mlops.commands import status_text as texts
 from mlops.commands.words import say
-from mlops.contract.errors import Refused
-from mlops.delivery import local
-from mlops.delivery import status as statuses
+from mlops.contract.errors import MlopsError, Refused
+from mlops.delivery import live
+from mlops.delivery.argocd import Argocd
+from mlops.delivery.kube import Kube
 from mlops.delivery.layout import environments
+from mlops.delivery.status import Asked, named, rows
 from mlops.delivery.trunk import trunk
-from mlops.settings import find
+from mlops.settings import Settings, find
+
+EVERY = 2.0  # seconds between two looks of --watch
 
 
 def status(*, watch: bool, json: bool) -> None:
-    """Print what each environment should run and what answers; exit 1 where they disagree."""
-    settings = find()
+    """Print what each environment should run and what runs; exit 1 where they disagree, 2 where nobody answered."""
+    settings, kube, argocd = find(), cache(Kube), cache(Argocd)
+    asked = follow(lambda: look(settings, argocd, kube), _shower(json, watch), _rest if watch else lambda: False)
+    conclude(asked)
+
+
+def look(settings: Settings, argocd: Callable[[], live.Applications], kube: Callable[[], live.Cluster]) -> Asked:
+    """Ask Git, and then whatever the target of the project is."""
     line = trunk(settings)
-    tip = line.tip()
-    rows = statuses.rows(line.git, environments(line.git, tip), tip, lambda env: local.live(settings, env))
-    for row in rows:
-        say(f"{row.env:<12} {_named(row):<40} {_answers(row)}")
-        for trouble in filter(None, (row.held, row.problem, row.disagrees)):
-            say(f"{'':<12} {trouble}")
-    if any(row.disagrees or row.problem for row in rows):
-        raise Refused("Git and what runs disagree.")
+    try:
+        tip, unasked = line.tip(), ""
+    except MlopsError as error:
+        tip, unasked = line.known(), str(error)
+    names = [named(line.git, env, tip) for env in environments(line.git, tip)]
+    if settings.target == "local":
+        lives = {name.env: live.on_this_machine(settings, name.env) for name in names}
+    else:
+        lives = {name.env: live.in_cluster(line.git, settings.slug, name.env, argocd, kube) for name in names}
+    return Asked(tip, rows(names, lives), unasked)
 
 
-def _named(row: statuses.Row) -> str:
-    return (
-        f"{row.record.id} {row.record.identity[7:19]} (commit {row.record.commit[:10]})" if row.record else "no release"
-    )
+def follow(look: Callable[[], Asked], show: Callable[[Asked], None], rest: Callable[[], bool]) -> Asked:
+    """Look and show, again as long as `rest` says so; gives what was seen last."""
+    while True:
+        asked = look()
+        show(asked)
+        if not rest():
+            return asked
 
 
-def _answers(row: statuses.Row) -> str:
-    return "nothing runs here" if row.live is None else f"answers {row.live.get('release')}"
+def conclude(asked: Asked) -> None:
+    """End as the answer is.
+
+    Raises:
+        Refused: Something disagrees.
+        MlopsError: Somebody could not be asked.
+    """
+    wrong = [row.env for row in asked.rows if row.disagreements]
+    silent = [row.env for row in asked.rows if row.live.unasked]
+    if asked.unasked:
+        raise MlopsError("What Git names could not be asked.")
+    if wrong:
+        raise Refused(f"Git and what runs disagree: {', '.join(wrong)}.")
+    if silent:
+        raise MlopsError(f"Not all could be asked: {', '.join(silent)}.")
+
+
+def _rest() -> bool:
+    try:
+        time.sleep(EVERY)
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _shower(json: bool, watch: bool) -> Callable[[Asked], None]:
+    if json:
+        return lambda asked: say(jsons.dumps(texts.document(asked), default=str))
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        return printer(say)
+
+    def show(asked: Asked) -> None:
+        drawn = texts.table(asked)
+        if watch:
+            console.clear()
+        console.print(drawn)
+
+    return show
+
+
+def printer(say: Callable[[str], None]) -> Callable[[Asked], None]:
+    """Print lines, and again only what is not as it was."""
+    heard: list[str] = []
+
+    def show(asked: Asked) -> None:
+        told = texts.lines(asked)
+        if told != heard:
+            for line in told:
+                say(line)
+        heard[:] = told
+
+    return show
