@@ -11,7 +11,7 @@ import yaml
 
 from mlops.contract.errors import MlopsError
 from mlops.delivery.argocd_app import App, Json, instant, read
-from mlops.delivery.argocd_run import Binary, NoSuchApplication
+from mlops.delivery.argocd_run import Binary, Forbidden, NoSuchApplication
 
 __all__ = ["App", "Argocd", "Deployed", "read"]
 
@@ -40,8 +40,10 @@ class Argocd:
     such application.
     """
 
-    def __init__(self, binary: Binary | None = None) -> None:
+    def __init__(self, binary: Binary | None = None, project: str = "") -> None:
+        """Choose the program that is run, and the project whose applications are asked for; "" is any."""
         self._binary = binary or Binary()
+        self._project = project or "*"
 
     def get(self, name: str, *, refresh: bool = False) -> App | None:
         """Look an application up; None where there is none.
@@ -54,6 +56,10 @@ class Argocd:
             return read(self._get(name, refresh=refresh))
         except NoSuchApplication:
             return None
+        except Forbidden:
+            if self._may_read(name):
+                return None
+            raise
 
     def list(self, project: str = "") -> list[App]:
         """List applications by name, of one project or of all."""
@@ -98,6 +104,10 @@ class Argocd:
         wanted = ("--refresh",) if refresh else ()
         found: Json = self._json("app", "get", name, *wanted, "--output", "json")
         return found
+
+    def _may_read(self, name: str) -> bool:
+        answer = self._binary.run("account", "can-i", "get", "applications", f"{self._project}/{name}", timeout=ASK)
+        return answer.strip() == "yes"
 
     def _known(self, name: str) -> App:
         return read(self._get(name))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from mlops.contract.errors import MlopsError
-from mlops.delivery.argocd_reach import is_core, kubeconfig, options
+from mlops.delivery.argocd_reach import NAMESPACE, is_core, kubeconfig, options
 
 INSTALL = "https://argo-cd.readthedocs.io/en/stable/cli_installation/"
 TRIES = 4
@@ -30,6 +30,10 @@ SHORTEST = 6  # letters of what can be a secret; less would blank out whole answ
 
 class NoSuchApplication(MlopsError):
     """Argo CD has no application of that name."""
+
+
+class Forbidden(MlopsError):
+    """This login may not do that; Argo CD says so, too, where there is no such application."""
 
 
 class Unreachable(MlopsError):
@@ -53,6 +57,7 @@ class Binary:
 
         Raises:
             NoSuchApplication: It says so.
+            Forbidden: This login may not.
             Unreachable: Argo CD did not answer, though it was asked several times.
             MlopsError: Any other failure, with what to do.
         """
@@ -89,7 +94,7 @@ class Binary:
         return self.scrub(out)
 
     def _failure(self, args: tuple[str, ...], said: str) -> MlopsError:
-        words = self.scrub(said) or "it failed without a word."
+        words = f"{self.scrub(said).rstrip('.') or 'it failed without a word'}."
         command = f"`argocd {' '.join(args[:3])}`"
         if MISSING.search(said):
             return NoSuchApplication(f"Argo CD has no application {args[2]!r}: {words}")
@@ -99,9 +104,14 @@ class Binary:
                 "or run `argocd login`."
             )
         if "PermissionDenied" in said or "forbidden" in said.lower():
-            return MlopsError(
+            return Forbidden(
                 f"{command}: permission denied: {words} Either there is no such application, or this login may not "
                 "do that: ask who runs Argo CD for the right in the project of this repository."
+            )
+        if "cannot find ready pod" in said:
+            return MlopsError(
+                f"{command}: Argo CD does not run in namespace {NAMESPACE!r} of {self._server()}: {words} Set "
+                "ARGOCD_SERVER where it runs elsewhere, or look with `kubectl --namespace argocd get pods`."
             )
         if UNCONFIGURED.search(said):
             return MlopsError(
@@ -110,6 +120,8 @@ class Binary:
             )
         if TRANSIENT.search(said) and not LASTING.search(said):
             return Unreachable(f"{command}: {self._server()} does not answer: {words} Is it up, and is that its name?")
+        if LASTING.search(said):
+            return MlopsError(f"{command}: {self._server()} cannot be reached: {words} Mend its name or certificate.")
         return MlopsError(f"{command} failed: {words}")
 
     def _server(self) -> str:
