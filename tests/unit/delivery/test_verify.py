@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from unit.delivery.test_status import PULL, TIME, WELL, A, B, app, version
+from unit.delivery.world import STAGING, Clone
+
+from mlops.commands.verify import conclude
+from mlops.contract.errors import MlopsError, Refused
+from mlops.delivery.forge import Status
+from mlops.delivery.history import Standing, history
+from mlops.delivery.live import Applied, Live
+from mlops.delivery.records import Record
+from mlops.delivery.trouble import Trouble
+from mlops.delivery.verify import (
+    FORGE_POLL,
+    STEADY,
+    Verdict,
+    Watched,
+    and_pods,
+    carriers,
+    of_app,
+    of_local,
+    of_statuses,
+    wait,
+)
+
+HERE = Applied("1" * 40, A)
+SILENT = Live("local", versions={"x": None}, troubles=(Trouble("silent", "x", "x does not answer.", None),))
+
+
+@pytest.mark.parametrize(
+    ("live", "kind"),
+    [
+        (Live("local", versions={"http://x": version(A)}), "yes"),
+        (Live("local", versions={"http://x": version(B)}), "wait"),
+        (Live("local"), "unasked"),
+        (SILENT, "unasked"),
+    ],
+)
+def test_a_server_of_this_machine(live: Live, kind: str) -> None:
+    assert of_local(A, live).kind == kind
+
+
+# What Argo CD says, the record at the commit it compared with last, and the answer.
+ARGOCD: dict[str, tuple[dict[str, Any], Applied | None, str]] = {
+    "all well": ({}, HERE, "yes"),
+    "a later commit that carries it": ({"synced": "0" * 40}, HERE, "yes"),
+    "never synced by an operation": ({"operation": "", "synced": ""}, HERE, "yes"),
+    "healthy at another release": ({}, Applied("1" * 40, B), "wait"),
+    "degraded at another release": ({"health": "Degraded"}, Applied("1" * 40, B), "wait"),
+    "failed at another release": ({"operation": "Failed"}, Applied("1" * 40, B), "wait"),
+    "at a commit that main has not": ({}, Applied("1" * 40, None, known=False), "wait"),
+    "at no commit": ({"revision": ""}, None, "wait"),
+    "not synced": ({"sync": "OutOfSync"}, HERE, "wait"),
+    "unknown": ({"sync": "Unknown"}, HERE, "wait"),
+    "degraded, but what is healthy or not is the old one": ({"sync": "OutOfSync", "health": "Degraded"}, HERE, "wait"),
+    "on its way": ({"health": "Progressing"}, HERE, "wait"),
+    "missing": ({"health": "Missing"}, HERE, "wait"),
+    "healthy, a sync is running": ({"operation": "Running"}, HERE, "wait"),
+    "degraded, a sync is running": ({"operation": "Running", "health": "Degraded"}, HERE, "wait"),
+    "degraded": ({"health": "Degraded"}, HERE, "no"),
+    "a sync that failed": ({"operation": "Failed", "sync": "OutOfSync"}, HERE, "no"),
+    "a sync with an error": ({"operation": "Error", "sync": "OutOfSync"}, HERE, "no"),
+    "the sync of an older commit failed": (
+        {"operation": "Failed", "sync": "OutOfSync", "synced": "0" * 40},
+        HERE,
+        "wait",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ARGOCD)
+def test_an_application(case: str) -> None:
+    changes, compared, kind = ARGOCD[case]
+    assert of_app(A, replace(WELL, app=app(**changes)), compared).kind == kind
+
+
+def test_no_application_is_not_there_yet() -> None:
+    assert of_app(A, Live("argocd"), None).kind == "wait"
+
+
+def test_a_no_says_why() -> None:
+    degraded = app(health="Degraded", troubles=("Job smoke Degraded: backoff limit",))
+    assert of_app(A, replace(WELL, app=degraded), HERE).words == (
+        "Argo CD: Synced, Degraded at 1111111111. Job smoke Degraded: backoff limit."
+    )
+    assert PULL.words in of_app(A, replace(WELL, app=degraded, troubles=(PULL,)), HERE).words
+    failed = app(operation="Failed", message="one or more objects failed to apply")
+    assert "failed to apply" in of_app(A, replace(WELL, app=failed), HERE).words
+
+
+def test_a_pod_that_answers_something_else_ends_no_wait() -> None:
+    yes, no = Verdict("yes", "Well."), Verdict("no", "Ill.")
+    assert and_pods(A, WELL, yes).words == "Well. /version of 2 pods is the record's."
+    old = replace(WELL, versions={"web-1": version(A), "web-2": version(B)})
+    assert and_pods(A, old, yes).kind == "wait" and and_pods(A, old, no) == no
+    unasked = Live("argocd", unasked={"pods": "no right."})
+    assert and_pods(A, unasked, yes) == yes
+    assert and_pods(A, replace(WELL, versions={"web-1": None}), yes).kind == "yes"
+
+
+def status(state: str) -> Status:
+    return Status(state, "Degraded: job failed.", TIME)
+
+
+@pytest.mark.parametrize(
+    ("states", "kind"),
+    [
+        (["success"], "yes"),
+        (["failure"], "no"),
+        (["error"], "no"),
+        (["pending"], "wait"),
+        ([None], "wait"),
+        ([], "wait"),
+        ([None, "failure"], "no"),
+        (["success", "failure"], "yes"),
+        (["pending", "failure"], "wait"),
+        (["failure", "success"], "no"),
+    ],
+)
+def test_the_newest_commit_status_decides(states: list[str | None], kind: str) -> None:
+    told = [(str(at) * 40, status(state) if state else None) for at, state in enumerate(states)]
+    verdict = of_statuses(told, "mlops/staging")
+    assert (verdict.kind, verdict.pause) == (kind, FORGE_POLL)
+    if kind == "no":
+        assert verdict.words.endswith(": Degraded: job failed.")
+
+
+def test_only_commits_that_carry_the_record_are_asked(clone: Clone) -> None:
+    clone.ship("1")
+    clone.pull()
+    before = clone.sh("rev-parse", "HEAD")
+    release = clone.ship("2").commit
+    clone.pull()
+    clone.sh("checkout", "--quiet", "-b", "side")
+    side = clone.commit("On a side branch", {"src/app.py": "version = 'side'\n"})
+    clone.sh("checkout", "--quiet", "main")
+    later = clone.commit("Later", {f"{STAGING}/values.yaml": "replicas: 3\n"})
+    clone.sh("merge", "--quiet", "--no-ff", "--no-edit", "side")
+    clone.push()
+    tip = clone.trunk.tip()
+    now = history(clone.git, "staging", tip)[0]
+    assert carriers(clone.git, now, tip) == [tip, later, release]
+    assert before not in carriers(clone.git, now, tip) and side not in carriers(clone.git, now, tip)
+
+
+def told(*verdicts: Verdict, timeout: float = 60, step: float = 5) -> tuple[Verdict, list[str], float]:
+    """Wait for scripted verdicts, the last one for ever, by a clock that only `sleep` and a look move."""
+    left, heard, time = list(verdicts), [], [0.0]
+
+    def look() -> Verdict:
+        time[0] += step
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    def sleep(seconds: float) -> None:
+        time[0] += seconds
+
+    verdict = wait(look, timeout=timeout, say=heard.append, clock=lambda: time[0], sleep=sleep)
+    return verdict, heard, time[0]
+
+
+NO, WAIT, YES, AWAY = (Verdict(kind, kind) for kind in ("no", "wait", "yes", "unasked"))  # type: ignore[arg-type]
+
+
+def test_it_is_asked_until_the_answer_is_definite_and_each_change_is_said_once() -> None:
+    verdict, heard, _ = told(AWAY, AWAY, WAIT, WAIT, YES)
+    assert verdict == YES
+    assert [line.split(" s  ")[1] for line in heard] == ["unasked", "wait", "yes"]
+
+
+def test_time_that_is_over_is_no_answer() -> None:
+    assert told(WAIT)[0] == WAIT and told(AWAY)[0] == AWAY
+    assert told(AWAY)[2] < 60 + 5 + 2 + 1
+    assert told(WAIT, timeout=0)[2] == 5
+
+
+def test_a_no_must_stand() -> None:
+    verdict, _, seconds = told(NO)
+    assert verdict == NO and STEADY <= seconds - 5 < STEADY + 5 + 2
+    assert told(NO, WAIT, NO, YES)[0] == YES
+    assert told(NO, timeout=0)[0] == NO  # not after one look
+    assert told(NO, timeout=0)[2] > STEADY
+    assert told(WAIT, NO, WAIT, timeout=6)[0] == WAIT
+
+
+def test_the_forge_is_asked_less_often() -> None:
+    assert told(WAIT, WAIT, YES)[2] < told(*[replace(WAIT, pause=FORGE_POLL)] * 2, YES)[2]
+
+
+Look = Callable[[Record, Standing, str], Verdict]
+
+
+def watched(clone: Clone, look: Look = lambda record, now, tip: YES) -> Watched:
+    return Watched(clone.trunk, "staging", look)
+
+
+def test_what_stood_at_the_first_look_is_watched(clone: Clone) -> None:
+    first = clone.ship("1")
+    asked: list[tuple[Record, str, str]] = []
+
+    def look(record: Record, now: Standing, tip: str) -> Verdict:
+        asked.append((record, now.sha, tip))
+        return WAIT
+
+    watch = watched(clone, look)
+    assert watch() == WAIT and watch.begun == first.record
+    clone.pull()
+    docs = clone.commit("Docs", {"README.md": "More.\n"})
+    clone.push()
+    assert watch() == WAIT
+    assert asked == [(first.record, first.commit, first.commit), (first.record, first.commit, docs)]
+    second = clone.ship("2").record
+    assert second is not None and watch().kind == "replaced" and second.id in watch().words
+    assert len(asked) == 2
+
+
+def test_a_release_that_was_taken_back_need_not_be_verified(clone: Clone) -> None:
+    clone.ship("1")
+    watch = watched(clone)
+    assert watch() == YES
+    commit = history(clone.git, "staging", clone.trunk.tip())[0].sha
+    clone.revert(commit)
+    assert watch().kind == "replaced" and "no release" in watch().words
+
+
+def test_a_remote_that_is_away_is_asked_again(clone: Clone) -> None:
+    clone.ship("1")
+    origin = clone.sh("remote", "get-url", "origin")
+    clone.sh("remote", "set-url", "origin", f"{origin}-away")
+    watch = watched(clone)
+    assert watch().kind == "unasked" and watch.begun is None
+    clone.sh("remote", "set-url", "origin", origin)
+    assert watch() == YES
+
+
+@pytest.mark.parametrize(("env", "words"), [("staging", "has had no release"), ("stagin", "Did you mean 'staging'")])
+def test_nothing_to_verify_is_said_at_once(clone: Clone, env: str, words: str) -> None:
+    with pytest.raises(MlopsError, match=words) as raised:
+        Watched(clone.trunk, env, lambda record, now, tip: YES)()
+    assert raised.value.exit_code == 2
+
+
+def end(clone: Clone, verdict: Verdict, begun: Record | None, revert: bool = True) -> tuple[int, str]:
+    """The exit code and what is said."""
+    try:
+        conclude(clone.trunk, "staging", begun, verdict, timeout=9, revert=revert)
+    except MlopsError as error:
+        return error.exit_code, str(error)
+    return 0, ""
+
+
+BAD = Verdict("no", "Argo CD: Synced, Degraded. Pod web-3 cannot pull its image.")
+
+
+def test_a_definite_no_takes_the_release_back_once_and_says_why(clone: Clone) -> None:
+    first, second = clone.ship("1").record, clone.ship("2").record
+    assert first is not None and second is not None
+    code, words = end(clone, BAD, second)
+    assert code == 1 and clone.standing() == first
+    assert f"staging does not run {second.id}" in words and f"goes back to {first.id}" in words
+    assert "Automatic releases to staging are held." in words
+    assert f"because     {BAD.words}" in clone.sh("log", "-1", "--format=%B", clone.trunk.tip())
+    code, words = end(clone, BAD, second)
+    assert code == 1 and clone.standing() == first and "are held" not in words
+
+
+def test_only_what_main_still_names_is_taken_back(clone: Clone) -> None:
+    clone.ship("1")
+    second, third = clone.ship("2").record, clone.ship("3").record
+    tip = clone.trunk.tip()
+    code, _ = end(clone, BAD, second)
+    assert code == 1 and clone.standing() == third and clone.trunk.tip() == tip
+
+
+@pytest.mark.parametrize(
+    ("verdict", "revert", "code"),
+    [
+        (BAD, False, 1),
+        (WAIT, True, 2),
+        (AWAY, True, 2),
+        (YES, True, 0),
+        (Verdict("replaced", "By now."), True, 0),
+    ],
+)
+def test_nothing_else_takes_anything_back(clone: Clone, verdict: Verdict, revert: bool, code: int) -> None:
+    clone.ship("1")
+    second = clone.ship("2").record
+    tip = clone.trunk.tip()
+    assert end(clone, verdict, second, revert)[0] == code
+    assert clone.trunk.tip() == tip
+
+
+def test_the_first_release_is_not_taken_back(clone: Clone) -> None:
+    first = clone.ship("1").record
+    tip = clone.trunk.tip()
+    code, words = end(clone, BAD, first)
+    assert code == 1 and clone.trunk.tip() == tip
+    assert "It is not taken back, and its pods do not serve" in words and "is the first release of staging" in words
+
+
+def test_a_push_that_is_refused_stays_a_no(clone: Clone) -> None:
+    clone.ship("1")
+    second = clone.ship("2").record
+    clone.sh("remote", "set-url", "--push", "origin", f"{clone.sh('remote', 'get-url', 'origin')}-away")
+    with pytest.raises(Refused, match="It could not be taken back"):
+        conclude(clone.trunk, "staging", second, BAD, timeout=9, revert=True)

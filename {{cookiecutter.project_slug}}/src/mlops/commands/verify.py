@@ -1,0 +1,84 @@
+"""`mlops verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from mlops.commands.words import say
+from mlops.contract.errors import MlopsError, Refused
+from mlops.delivery import live
+from mlops.delivery import verify as verifying
+from mlops.delivery.argocd import Argocd
+from mlops.delivery.forge import connect
+from mlops.delivery.history import Standing
+from mlops.delivery.kube import Kube
+from mlops.delivery.records import Record
+from mlops.delivery.rollback import rollback
+from mlops.delivery.trunk import Trunk, trunk
+from mlops.delivery.verify import Verdict
+from mlops.settings import Settings, find
+
+Look = Callable[[Record, Standing, str], Verdict]
+
+
+def verify(env: str, *, timeout: float, revert: bool) -> None:
+    """Wait for an answer; take the release back where it is a definite no and that was asked for."""
+    settings = find()
+    line = trunk(settings)
+    watched = verifying.Watched(line, env, _looker(settings, line, env))
+    verdict = verifying.wait(watched, timeout=timeout, say=say)
+    conclude(line, env, watched.begun, verdict, timeout=timeout, revert=revert)
+
+
+def conclude(line: Trunk, env: str, begun: Record | None, verdict: Verdict, *, timeout: float, revert: bool) -> None:
+    """End as the answer is; a definite no takes the release back where that was asked for.
+
+    Raises:
+        Refused: It definitely does not run.
+        MlopsError: Nobody knows.
+    """
+    name = begun.id if begun else "what Git names"
+    if verdict.kind == "yes":
+        say(f"{env} runs {name} and is healthy.")
+    elif verdict.kind == "replaced":
+        say(f"{name} need not be verified any more.")
+    elif verdict.kind == "no" and begun:
+        back = _take_back(line, env, begun, verdict) if revert else f"`mlops rollback --env {env}` takes it back."
+        raise Refused(f"{env} does not run {name}. {verdict.words} {back}")
+    else:
+        unknown = "could not be asked" if verdict.kind == "unasked" else "is not known yet"
+        raise MlopsError(
+            f"Whether {env} runs {name} {unknown} after {timeout:g} s. {verdict.words} Nothing is changed."
+        )
+
+
+def _looker(settings: Settings, line: Trunk, env: str) -> Look:
+    if settings.target == "local":
+        return lambda record, now, tip: verifying.of_local(record, live.on_this_machine(settings, env))
+    kube, argocd, forge = cache(Kube), cache(Argocd), cache(lambda: connect(line))
+
+    def look(record: Record, now: Standing, tip: str) -> Verdict:
+        seen = live.in_cluster(line.git, settings.slug, env, argocd, kube)
+        if "argocd" not in seen.unasked:
+            compared = live.applied(line.git, env, seen.app.revision) if seen.app else None
+            return verifying.and_pods(record, seen, verifying.of_app(record, seen, compared))
+        context, commits = f"mlops/{env}", verifying.carriers(line.git, now, tip)
+        try:
+            statuses = ((sha, forge().status(sha, context)) for sha in commits)
+            return verifying.and_pods(record, seen, verifying.of_statuses(statuses, context))
+        except MlopsError as error:
+            return Verdict("unasked", f"Argo CD was not asked: {seen.unasked['argocd']} Nor the forge: {error}")
+
+    return look
+
+
+def _take_back(line: Trunk, env: str, record: Record, verdict: Verdict) -> str:
+    """Take the release back once, if main still names it, and say what stands after that."""
+    try:
+        outcome = rollback(line, env, why=verdict.words, only=record)
+    except Refused as error:
+        return f"It is not taken back, and its pods do not serve: {error}"
+    except MlopsError as error:
+        return f"It could not be taken back: {error}"
+    return f"{outcome.words} Automatic releases to {env} are held." if outcome.kind == "done" else outcome.words
