@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 Json = dict[str, Any]
+COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 WELL = ("Healthy", "Progressing", "Suspended")
 
 
@@ -20,7 +22,7 @@ class App:
         namespace: The namespace of its resources.
         sync: Synced, OutOfSync or Unknown.
         health: Healthy, Progressing, Degraded, Suspended, Missing or Unknown.
-        revision: The commit it was last compared with.
+        revision: The commit it was last compared with; "" where its manifests could not be rendered.
         synced: The commit of the last finished or running sync; "" if there was none.
         since: Since when its health is what it is.
         operation: Running, Succeeded, Failed or Error; "" if there was none.
@@ -57,7 +59,7 @@ def read(app: Json) -> App:
         namespace=app["spec"]["destination"].get("namespace", ""),
         sync=sync.get("status", "Unknown"),
         health=health.get("status", "Unknown"),
-        revision=sync.get("revision", ""),
+        revision=_commit(sync.get("revision", "")),
         synced=last,
         since=instant(since) if since else None,
         operation="Running" if app.get("operation") else _phase(operation),
@@ -66,6 +68,11 @@ def read(app: Json) -> App:
         images=tuple(sorted((status.get("summary") or {}).get("images") or [])),
         troubles=tuple(_troubles(status)),
     )
+
+
+def _commit(revision: str) -> str:
+    """Argo CD names the branch while it has no commit to speak of."""
+    return revision if COMMIT.fullmatch(revision) else ""
 
 
 def _phase(operation: Json) -> str:
