@@ -8,7 +8,10 @@ from unit.delivery.world import NOON, STAGING, Clone
 from mlops.contract.errors import MlopsError, Refused
 from mlops.delivery.candidate import source_commit
 from mlops.delivery.history import history, next_id, place, taken_back
+from mlops.delivery.promote import Way, promote
+from mlops.delivery.trunk import Trunk
 
+UP = Way("staging", "production")
 WAYS = ["merge", "squash", "rebase"]
 
 
@@ -46,6 +49,60 @@ def test_a_rollback_by_pull_request_is_seen_and_holds(clone: Clone, way: str) ->
     assert standings[0].sha in clone.git.first_parent(rev)
     with pytest.raises(Refused, match="held"):
         clone.ship("3")
+
+
+def by_pull_request(clone: Clone, name: str, way: str, *commits: str) -> str:
+    """Revert commits on a branch and merge it while main moves on; name what main got."""
+    clone.sh("checkout", "--quiet", "-B", name, "origin/main")
+    clone.sh("revert", "--no-edit", *commits)
+    clone.sh("checkout", "--quiet", "-B", "main", "origin/main")
+    clone.commit(f"Scale beside {name}", {"deploy/envs/production/values.yaml": f"# {name}\n"})
+    clone.push()
+    merge(clone, name, way)
+    return clone.trunk.tip()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_held_table_by_pull_requests(clone: Clone, way: str) -> None:
+    parent = ("-m1",) if way == "merge" else ()
+    first, second = clone.ship("1").record, clone.ship("2")
+    assert first and second.record and second.commit
+    undo = by_pull_request(clone, "back", way, second.commit)
+    assert clone.standing() == first
+    with pytest.raises(Refused, match="staging is held"):
+        clone.ship("new data")
+    by_pull_request(clone, "forth", way, *parent, undo)
+    assert clone.standing() == second.record
+    assert clone.ship("3").kind == "done"
+    third = clone.standing()
+    assert third
+    by_pull_request(clone, "back-again", way, f":/^Release {third.id} to staging")
+    source = by_pull_request(clone, "source", way, third.commit)
+    assert clone.release(source_commit(clone.git, source), "2").kind == "done", "the source was reverted"
+    standing = clone.standing()
+    assert standing and standing.identity == second.record.identity
+    assert clone.ship("4").kind == "done"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_promotion_by_pull_request_counts_once_and_is_held_when_reverted(clone: Clone, way: str) -> None:
+    parent = ("-m1",) if way == "merge" else ()
+    clone.ship("1")
+    clone.pull()
+    clone.sh("checkout", "--quiet", "-b", "promotion")
+    promote(Trunk(clone.git, "promotion", None), UP)
+    clone.sh("checkout", "--quiet", "main")
+    clone.commit("Scale", {f"{STAGING}/values.yaml": "replicas: 5\n"})
+    clone.push()
+    merge(clone, "promotion", way)
+    record, merged = clone.standing(), clone.trunk.tip()
+    assert clone.standing("production") == record
+    assert [s.record for s in history(clone.git, "production", merged)] == [record]
+    by_pull_request(clone, "back", way, *parent, merged)
+    assert clone.standing("production") is None
+    with pytest.raises(Refused, match="production is held"):
+        promote(clone.trunk, UP)
+    assert promote(clone.trunk, UP, force=True).kind == "done"
 
 
 @pytest.mark.parametrize("way", WAYS)

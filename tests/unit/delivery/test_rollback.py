@@ -57,9 +57,9 @@ def test_a_release_or_rollback_commit_touches_the_environment_alone(clone: Clone
         assert f"{STAGING}/values.yaml" not in names
 
 
-def test_one_two_and_three_deep(clone: Clone) -> None:
+def test_one_two_and_six_deep(clone: Clone) -> None:
     trees = []
-    for version in "1234":
+    for version in "1234567":
         ship_with_chart(clone, version)
         trees.append(clone.tree())
     for expected in trees[-2::-1]:
@@ -89,10 +89,10 @@ def test_nothing_to_roll_back(clone: Clone) -> None:
     with pytest.raises(Refused, match="never had a release"):
         clone.rollback()
     clone.ship("1")
-    with pytest.raises(Refused, match="nothing stood before it"):
+    with pytest.raises(Refused, match=r"nothing stood before it.*its pods keep serving"):
         clone.rollback()
     clone.revert("HEAD")
-    with pytest.raises(Refused, match=r"took it away.*git revert"):
+    with pytest.raises(Refused, match=r"took it away, and its pods keep serving.*git revert"):
         clone.rollback()
     assert clone.rollback(to="20130501-1").kind == "done"
 
@@ -108,6 +108,36 @@ def test_a_record_edited_to_garbage_is_rolled_back_to_what_stood(clone: Clone) -
         clone.ship("2")
     clone.rollback()
     assert clone.tree() == before
+
+
+def test_one_two_and_six_deep_at_once_by_git_revert(clone: Clone) -> None:
+    trees = [clone.tree()]
+    for version in "1234567":
+        ship_with_chart(clone, version)
+        trees.append(clone.tree())
+    commits = [clone.sh("rev-parse", f":/^Release 20130501-{n} to staging") for n in range(7, 0, -1)]
+    for deep in (1, 2, 6):
+        clone.sh("checkout", "--quiet", "-B", f"deep-{deep}", "origin/main")
+        clone.sh("revert", "--no-edit", *commits[:deep])
+        assert clone.tree("HEAD") == trees[-1 - deep]
+
+
+def test_the_reason_stands_in_the_commit_and_steers_no_terminal(clone: Clone) -> None:
+    clone.ship("1")
+    clone.ship("2")
+    outcome = rollback.rollback(clone.trunk, "staging", why="smoke: 3 of 8\n\x1b[2J answers differ", sleep=no_sleep)
+    assert outcome.commit
+    lines = clone.sh("show", "--no-patch", "--format=%B", outcome.commit).splitlines()
+    assert "because     smoke: 3 of 8 [2J answers differ" in lines
+
+
+def test_only_the_release_that_failed_is_taken_back(clone: Clone) -> None:
+    first, second = clone.ship("1").record, clone.ship("2").record
+    kept = rollback.rollback(clone.trunk, "staging", only=first, sleep=no_sleep)
+    assert kept.kind == "nothing" and "staging has 20130501-2, not 20130501-1: it stays" in kept.words
+    assert clone.standing() == second
+    assert rollback.rollback(clone.trunk, "staging", only=second, sleep=no_sleep).kind == "done"
+    assert clone.standing() == first
 
 
 class Released(Trunk):
