@@ -19,6 +19,7 @@ from mlops.settings import Settings
 pytestmark = pytest.mark.bake
 
 ALWAYS = {
+    ".dockerignore",
     ".dvc/.gitignore",
     ".dvc/config",
     ".dvcignore",
@@ -29,6 +30,7 @@ ALWAYS = {
     ".github/workflows/pull-request.yml",
     ".gitignore",
     ".python-version",
+    "Dockerfile",
     "LICENSE",
     "Makefile",
     "README.md",
@@ -37,6 +39,7 @@ ALWAYS = {
     "deploy/argocd/project.yaml",
     "deploy/envs/production/values.yaml",
     "deploy/envs/staging/values.yaml",
+    "docs/guides/image.md",
     "docs/guides/storage.md",
     "docs/model-card.notes.md",
     "docs/reference/chart.md",
