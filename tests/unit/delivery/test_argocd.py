@@ -17,20 +17,17 @@ from mlops.delivery.argocd_run import TRIES, Binary
 
 HERE = Path(__file__).parent / "argocd"
 TOKEN = "eyJhbGciOi.secret-of-ci.signature"
-FAKE = """#!{python} -SE
-import json, os, pathlib, sys
-folder = pathlib.Path({folder!r})
-keep = {{key: os.environ.get(key, "") for key in ("KUBECONFIG", "ARGOCD_AUTH_TOKEN")}}
-config = keep["KUBECONFIG"].split(os.pathsep)[0]
-keep["first"] = pathlib.Path(config).read_text() if config and os.path.isfile(config) else ""
-with open(folder / "calls", "a") as calls:
-    calls.write(json.dumps({{"args": sys.argv[1:], **keep}}) + "\\n")
-answers = json.loads((folder / "answers").read_text())
-answer = answers.pop(0) if len(answers) > 1 else answers[0]
-(folder / "answers").write_text(json.dumps(answers or [answer]))
-sys.stdout.write(answer.get("out", "").replace("TOKEN", keep["ARGOCD_AUTH_TOKEN"]))
-sys.stderr.write(answer.get("err", "").replace("TOKEN", keep["ARGOCD_AUTH_TOKEN"]))
-sys.exit(answer.get("code", 0))
+# Shell, for it starts at once: the answer whose turn it is, the last one again and again, and a note of what was asked.
+FAKE = """#!/bin/sh
+cd '{folder}' && read -r turn <turn && read -r calls <calls
+{{ printf '%s\\037' "$KUBECONFIG" "$ARGOCD_AUTH_TOKEN" "$@"; }} >call.$calls
+[ ! -f "${{KUBECONFIG%%:*}}" ] || /bin/cat "${{KUBECONFIG%%:*}}" >first.$calls
+echo $((calls + 1)) >calls
+[ ! -f answer.$((turn + 1)) ] || echo $((turn + 1)) >turn
+read -r code <answer.$turn
+/bin/cat out.$turn
+/bin/cat err.$turn >&2
+exit $code
 """
 
 
@@ -40,19 +37,33 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         program = folder / "argocd"
-        program.write_text(FAKE.format(python=sys.executable, folder=str(folder)), encoding="utf-8")
+        program.write_text(FAKE.format(folder=folder), encoding="utf-8")
         program.chmod(0o755)
+        (folder / "calls").write_text("0\n", encoding="utf-8")
         self.pauses: list[float] = []
         self.environ = {"PATH": str(folder), "HOME": str(folder), "ARGOCD_SERVER": "argo.example.com"}
 
     def argocd(self, *answers: dict[str, Any], project: str = "", **environ: str) -> Argocd:
-        (self.folder / "answers").write_text(json.dumps(answers), encoding="utf-8")
+        for old in self.folder.glob("answer.*"):
+            old.unlink()
+        for turn, answer in enumerate(answers):
+            for stream in ("out", "err"):
+                said = answer.get(stream, "").replace("TOKEN", environ.get("ARGOCD_AUTH_TOKEN", ""))
+                (self.folder / f"{stream}.{turn}").write_text(said, encoding="utf-8")
+            (self.folder / f"answer.{turn}").write_text(f"{answer.get('code', 0)}\n", encoding="utf-8")
+        (self.folder / "turn").write_text("0\n", encoding="utf-8")
         return Argocd(Binary({**self.environ, **environ}, self.pauses.append), project)
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        lines = (self.folder / "calls").read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
+        count = int((self.folder / "calls").read_text(encoding="utf-8"))
+        return [self.call(number) for number in range(count)]
+
+    def call(self, number: int) -> dict[str, Any]:
+        config, token, *args = (self.folder / f"call.{number}").read_text(encoding="utf-8").split("\037")[:-1]
+        first = self.folder / f"first.{number}"
+        text = first.read_text(encoding="utf-8") if first.exists() else ""
+        return {"args": args, "KUBECONFIG": config, "ARGOCD_AUTH_TOKEN": token, "first": text}
 
 
 @pytest.fixture
