@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from unit.delivery.world import STAGING, Clone, World, sh
@@ -131,6 +132,45 @@ def test_a_promotion_waits_for_somebody_who_knows(project: Clone) -> None:
     project.rollback()
     with pytest.raises(Refused, match="staging is held"):
         promote()
+
+
+class Judged:
+    """A gate that says what it is told to, and keeps what it was asked."""
+
+    def __init__(self, project: Clone, monkeypatch: pytest.MonkeyPatch, *, passed: bool) -> None:
+        record = project.standing()
+        self.asked: list[tuple[object, ...]] = []
+        self.report = {"passed": passed, "champion": None}
+        monkeypatch.setattr(commands.champions, "fetch", lambda *_: SimpleNamespace(record=record, root=project.path))
+        monkeypatch.setattr(commands.Dvc, "pull", lambda *_: None)
+        monkeypatch.setattr(commands.reports, "verdict", lambda _: "a verdict")
+        monkeypatch.setattr(commands.reports, "text", lambda _: "all of the report")
+        monkeypatch.setattr(commands, "judged", self)
+
+    def __call__(self, settings: object, *asked: object) -> dict[str, object]:
+        self.asked.append(asked)
+        return self.report
+
+
+def test_a_promotion_that_the_gate_refuses_commits_nothing(
+    project: Clone, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate, record, before = Judged(project, monkeypatch, passed=False), project.standing(), project.trunk.tip()
+    with pytest.raises(Refused, match="production is not released: the model is refused"):
+        commands.promote("staging", "production", force=True, via="push")
+    assert record and gate.asked == [(record.commit, "production", before)]
+    assert "all of the report" in capsys.readouterr().out
+    assert project.trunk.tip() == before
+    gate.report["passed"] = True
+    commands.promote("staging", "production", force=True, via="push")
+    assert "Promoted 20130501-2 from staging to production, the first one there" in capsys.readouterr().out
+    assert project.standing("production") == record
+
+
+def test_gitlab_has_no_pull_requests_here(project: Clone) -> None:
+    project.commit("GitLab", {"pyproject.toml": PROJECT["pyproject.toml"] + 'ci = "gitlab"\n'})
+    with pytest.raises(MlopsError, match=r"`ci` is 'gitlab'\. Use `--via push`"):
+        rollback(via="pr")
 
 
 def test_history_in_lines_and_as_json(project: Clone, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,7 @@ def release(env: str, *, force: bool, via: str) -> None:
     """Judge, build, push data and model, and commit the record."""
     settings = find()
     line = trunk(settings)
-    land = _land(line, via)
+    land = _land(settings, line, via)
     Dvc(settings.root).require_reproduced()
     found = candidate.gather(settings, line.git, env, card=cards.require(settings))
     name = identity(settings)
@@ -105,7 +105,7 @@ def promote(from_: str, to: str, *, force: bool, via: str) -> None:
     """Judge what one environment has run healthy against what another has, and copy it there."""
     settings = find()
     line, way = trunk(settings), Way(from_, to)
-    land = _land(line, via)
+    land = _land(settings, line, via)
     question = promotes.ask(line, way, line.tip())
     verdict, record = promotes.decide(question, way, force=force), question.record
     if verdict.kind == "go" and record and settings.soak and not force:
@@ -131,8 +131,9 @@ def _judge_elsewhere(settings: Settings, line: Trunk, way: Way) -> dict[str, Any
 
 def rollback(env: str, to: str | None, *, via: str) -> None:
     """Restore what stood before."""
-    line = trunk(find())
-    say(rollbacks.rollback(line, env, to, land=_land(line, via)).words)
+    settings = find()
+    line = trunk(settings)
+    say(rollbacks.rollback(line, env, to, land=_land(settings, line, via)).words)
 
 
 def history(env: str, *, json: bool) -> None:
@@ -149,9 +150,13 @@ def history(env: str, *, json: bool) -> None:
         listing.show(found)
 
 
-def _land(line: Trunk, via: str) -> Land:
+def _land(settings: Settings, line: Trunk, via: str) -> Land:
     """Choose how a commit gets to main; a missing token is told before anything is done."""
-    return ByPullRequest(connect(line)) if via == "pr" else push
+    if via != "pr":
+        return push
+    if settings.ci == "gitlab":
+        raise MlopsError("`--via pr` speaks GitHub's API, and [tool.mlops] `ci` is 'gitlab'. Use `--via push`.")
+    return ByPullRequest(connect(line))
 
 
 def _goes(verdict: Decision) -> bool:
