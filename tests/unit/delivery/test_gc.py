@@ -12,7 +12,6 @@ import pytest
 import yaml
 from dvc.repo import Repo
 from unit.delivery.gc_world import Past, past, site
-from unit.delivery.project import dvc
 from unit.delivery.world import STAGING, Clone, image, sh
 
 from mlops.commands import gc as command
@@ -58,12 +57,15 @@ def test_every_release_that_stays_is_whole_and_no_other(made: Past) -> None:
     assert made.collector().plan().empty
 
 
-def test_what_stays_is_restored_without_a_run(made: Past) -> None:
+def test_what_stays_is_restored_without_a_run(made: Past, caplog: pytest.LogCaptureFixture) -> None:
     made.collect()
     fresh = made.world.clone("fresh")
     fresh.sh("checkout", "--quiet", made.record(7).commit)
-    said = dvc(fresh.path, "pull", "--run-cache", "--allow-missing") + dvc(fresh.path, "repro", "--pull", "train")
-    assert said.count("is cached - skipping run") == 2 and "Running stage" not in said
+    with chdir(fresh.path), Repo() as repo, caplog.at_level("INFO", "dvc"):
+        repo.pull(run_cache=True, allow_missing=True)
+        caplog.clear()
+        repo.reproduce("train", pull=True)
+    assert caplog.text.count("is cached - skipping run") == 2 and "Running stage" not in caplog.text
 
 
 def test_it_tells_and_does_nothing_without_yes(made: Past, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,6 +146,28 @@ def test_a_release_that_came_too_late_to_be_seen_is_named(made: Past) -> None:
         collector.sweep(collector.plan())
 
 
+def test_a_registry_that_deletes_nothing_ends_it_before_anything_went(made: Past) -> None:
+    class Firm:
+        def __init__(self) -> None:
+            self.tags, self.blobs = made.images.tags, made.images.blobs
+
+        def delete(self, digest: str) -> None:
+            raise MlopsError(f"The registry deletes nothing: {digest}.")
+
+    before = made.files()
+    collector = Collector(made.settings, made.clone.trunk, Firm(), 2)
+    with pytest.raises(MlopsError, match="deletes nothing"):
+        collector.sweep(collector.plan())
+    assert made.files() == before
+
+
+def test_what_a_smaller_number_let_go_stops_no_later_run(made: Past) -> None:
+    made.collect(1)
+    plan = made.collector(3).plan()
+    assert plan.empty
+    assert plan.lacking == ("release 20130501-3 of staging", "release 20130501-1 of staging")
+
+
 def test_two_at_once_do_no_harm(made: Past) -> None:
     first, second = made.collector(), made.collector()
     plans: list[Plan] = [first.plan(), second.plan()]
@@ -190,7 +214,7 @@ def broken_branch(made: Past) -> None:
 
 
 def lost_object(made: Past) -> None:
-    next(path for path in (made.remote / "files/md5").glob("*/*") if path.read_text() == "3").unlink()
+    next(path for path in (made.remote / "files/md5").glob("*/*") if path.read_text() == "2").unlink()
 
 
 def edit(clone: Clone, files: dict[str, str | None]) -> None:
@@ -211,7 +235,7 @@ def edit(clone: Clone, files: dict[str, str | None]) -> None:
         (lockless, "no dvc.lock"),
         (another_lock, "does not name"),
         (broken_branch, "branch 'origin/broken': DVC cannot read"),
-        (lost_object, "lacks .* which release 20130501-3 of staging needs"),
+        (lost_object, "lacks .* which release 20130501-2 of staging needs"),
     ],
 )
 def test_it_refuses_what_it_cannot_read(made: Past, harm: Callable[[Past], None], words: str) -> None:
@@ -232,10 +256,10 @@ def test_an_unpushed_branch_is_told_and_stops_nothing(made: Past) -> None:
     made.clone.sh("add", "dvc.lock", "recipe.txt")
     made.clone.sh("commit", "--quiet", "--message", "Private")
     plan = made.collector().plan()
-    assert plan.unsent == ("branch 'private'",) and plan.kept.gone == ("20130501-5", "20130501-6")
+    assert plan.lacking == ("branch 'private'",) and plan.kept.gone == ("20130501-5", "20130501-6")
 
 
-def test_a_project_without_a_release_keeps_its_branches(tmp_path: Path, made: Past) -> None:
+def test_a_project_without_a_release_keeps_its_branches(made: Past) -> None:
     sh(made.world.root, "init", "--quiet", "--bare", "--initial-branch=main", "empty.git")
     made.clone.sh("remote", "set-url", "origin", "../empty.git")
     made.clone.sh("push", "--quiet", "origin", f"{made.record(1).commit}:refs/heads/main")

@@ -16,6 +16,7 @@ def gc(keep: int, *, yes: bool) -> None:
     """Show what nothing that stays needs, and with `yes` delete it."""
     settings = find()
     collector = Collector(settings, trunk(settings), images(settings), keep)
+    say("asks      the branches, the DVC remote and the images")
     plan = collector.plan()
     show(plan, keep)
     if plan.empty:
@@ -31,12 +32,12 @@ def show(plan: Plan, keep: int) -> None:
     """Say what stays and what goes."""
     for env, ids in plan.kept.releases.items():
         say(f"keeps     {env}: {_some(ids) or 'no release'}")
-    say(f"keeps     {len(plan.kept.states)} states of branches and releases: {plan.staying} objects")
+    say(f"keeps     {plan.staying} objects: of these, of every branch, and of the last 24 hours")
     say(f"deletes   {_amount(plan)}")
     if plan.kept.gone:
         say(f"released  and not kept: {_some(plan.kept.gone)}. `mlops rollback --to` cannot bring these back.")
-    for owner in plan.unsent:
-        say(f"note      {owner} names objects that were never pushed: `dvc push` in the clone that has them.")
+    for owner in plan.lacking:
+        say(f"note      {owner} needs what the remote lacks. `dvc push` in a clone that has it, while there is one.")
     if plan.unreleased:
         say(f"note      images that never were released stay: {plan.unreleased}.")
     if keep < ANCHOR:

@@ -9,9 +9,8 @@
 - Other tags than identities are not ours, and an image that has one stays. So do other DVC remotes, objects of DVC's
   old layout, and the caches of clones.
 
-Deleted are images first, because a registry may refuse; then entries of the run-cache, directories, files. Whatever
-ends it in between, what is left is whole, and the next run goes on. Two at once do no harm. Right before, history is
-read again; and after, whether a release came meanwhile that needs what went.
+Images go first, because a registry may refuse; then entries of the run-cache, directories, files. Whatever ends it in
+between, what is left is whole. History is read again right before, and after: a release may have come meanwhile.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ class Plan:
     image_bytes: int
     staying: int
     unreleased: int
-    unsent: tuple[str, ...]
+    lacking: tuple[str, ...]
 
     @property
     def size(self) -> int:
@@ -93,11 +92,11 @@ class Collector:
         with opened(self.settings, self.trunk.git) as (remote, needed):
             need, objects = needed(stay.states), remote.objects()
             alive = surviving(objects, need, remote.contents, before)
-            _require_whole(remote, objects, need, stay)
-            runs = dangling(remote.runs(), alive | need.uncached, objects.keys(), before)
+            lost = lacking(objects, need, remote.contents)
+            _require_whole(remote, need, lost)
+            runs = dangling(remote.runs(), alive | need.elsewhere, objects.keys(), before)
         tags = self.images.tags()
         images = outdated(tags, stay)
-        unsent = sorted({need.owners[oid] for oid in need.owners.keys() - objects.keys() - need.uncached})
         return Plan(
             at=at,
             kept=stay,
@@ -107,7 +106,7 @@ class Collector:
             image_bytes=_freed(self.images, images, stay.digests & set(tags.values())),
             staying=len(alive),
             unreleased=len(set(tags.values()) - stay.released),
-            unsent=tuple(unsent),
+            lacking=tuple(dict.fromkeys(need.owners[oid] for oid in lost)),
         )
 
     def sweep(self, plan: Plan) -> Plan:
@@ -154,7 +153,7 @@ def surviving(
     """
     roots = {oid for oid, file in objects.items() if oid in need.owners or file.written >= before}
     inside = {name for oid in sorted(roots) if oid.endswith(DIRECTORY) for name in contents(oid)}
-    return roots | inside
+    return roots | (inside & objects.keys())
 
 
 def dangling(runs: Iterable[Run], alive: Collection[str], there: Collection[str], before: float) -> list[Run]:
@@ -173,27 +172,28 @@ def outdated(tags: Mapping[str, str], stay: Kept) -> tuple[str, ...]:
     return tuple(sorted((set(tags.values()) & stay.released) - stay.digests - foreign))
 
 
-def _require_whole(remote: Remote, objects: Mapping[str, Stored], need: Needed, stay: Kept) -> None:
-    owners = dict(need.owners)
-    wanted = set(need.whole)
-    for directory in sorted(need.whole & objects.keys()):
-        if directory.endswith(DIRECTORY):
-            inside = remote.contents(directory)
-            wanted.update(inside)
-            owners |= {oid: owners.get(oid, owners[directory]) for oid in inside}
-    missing = sorted(wanted - objects.keys())
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise MlopsError(
-            f"{remote.name} lacks {missing[0]}{more}, which {owners[missing[0]]} needs. Nothing more is deleted from a "
-            "remote that is not whole. Is it the right one? If so, `dvc push` in a clone that has it, or --keep fewer."
-        )
+def lacking(objects: Mapping[str, Stored], need: Needed, contents: Callable[[str], Iterable[str]]) -> dict[str, str]:
+    """Find what is needed and not there: each output that is not whole, with an object that it lacks."""
+    found: dict[str, str] = {}
+    for oid in need.owners:
+        inside = contents(oid) if oid.endswith(DIRECTORY) and oid in objects else ()
+        missing = [name for name in (oid, *inside) if name not in objects]
+        if missing and oid not in need.elsewhere:
+            found[oid] = missing[0]
+    return found
+
+
+def _require_whole(remote: Remote, need: Needed, lost: Mapping[str, str]) -> None:
+    for oid, missing in lost.items():
+        if oid in need.whole:
+            raise MlopsError(
+                f"{remote.name} lacks {missing}, which {need.owners[oid]} needs. Nothing more is deleted there. "
+                "Is it the right remote? If so, `dvc push` in a clone that has this release, or release again."
+            )
 
 
 def _freed(images: Images, going: Collection[str], staying: Collection[str]) -> int:
     """Sum up what only images that go consist of."""
-    if not going:
-        return 0
-    shared = {blob for digest in staying for blob in images.blobs(digest)}
+    shared = {blob for digest in staying for blob in images.blobs(digest)} if going else set()
     sizes = {blob: size for digest in going for blob, size in images.blobs(digest).items()}
     return sum(size for blob, size in sizes.items() if blob not in shared)

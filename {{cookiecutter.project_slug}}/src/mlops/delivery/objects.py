@@ -27,12 +27,13 @@ from mlops.settings import Settings
 class Needed:
     """Objects that states need, each with who needs it.
 
-    `whole` are those that must be there. `uncached` are outputs that Git holds: DVC has no object of them.
+    `whole` are those that must be there; `elsewhere` are those that `dvc push` does not send to this remote: outputs
+    that Git holds, imports, and what has a remote of its own.
     """
 
     owners: Mapping[str, str]
     whole: frozenset[str]
-    uncached: frozenset[str]
+    elsewhere: frozenset[str]
 
 
 @contextmanager
@@ -59,22 +60,30 @@ def opened(settings: Settings, git: Git) -> Iterator[tuple[Remote, Callable[[Ite
 def _needed(repo: Any, git: Git, remote: str, states: Iterable[State]) -> Needed:
     owners: dict[str, str] = {}
     whole: set[str] = set()
-    uncached: set[str] = set()
-    for state in dict.fromkeys(states):
+    elsewhere: set[str] = set()
+    for state in sorted({(s.commit, s.lock, s.whole): s for s in states}.values(), key=lambda s: not s.whole):
         for out in _outputs(repo, git, state):
-            found = out.hash_info.value if out.hash_info else None
-            here = out.use_cache and out.can_push and not out.stage.is_repo_import and out.remote in (None, remote)
-            if found is None and here and state.whole:
+            name = out.hash_info.value if out.hash_info else None
+            here = _belongs(out, remote)
+            if name is None and here and state.lock:
                 raise MlopsError(
                     f"{state.owner}: its dvc.lock does not name {str(out)!r}, so nobody knows what it needs. "
                     "Nothing is deleted: `git revert` the edit of its lock."
                 )
-            if found is None:
+            if name is None:
                 continue
-            owners.setdefault(found, state.owner)
-            (whole if here and state.whole else set()).add(found)
-            (set() if out.use_cache else uncached).add(found)
-    return Needed(owners, frozenset(whole), frozenset(uncached))
+            owners.setdefault(name, state.owner)
+            if not here:
+                elsewhere.add(name)
+            elif state.whole:
+                whole.add(name)
+    return Needed(owners, frozenset(whole), frozenset(elsewhere))
+
+
+def _belongs(out: Any, remote: str) -> bool:
+    """Tell whether `dvc push` sends an output to the remote, where `stored` lists it."""
+    sent = out.use_cache and out.can_push and not out.stage.is_repo_import
+    return bool(sent and out.hash_name == "md5" and out.remote in (None, remote))
 
 
 def _outputs(repo: Any, git: Git, state: State) -> list[Any]:

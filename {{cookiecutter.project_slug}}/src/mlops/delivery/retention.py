@@ -37,8 +37,8 @@ LOCK = "dvc.lock"
 class State:
     """What must stay restorable: the stages and data files of a commit, under a lock.
 
-    `lock` names a blob; None means the commit's own. `whole` says that the remote must have all of it, as it must of a
-    release; somebody's branch may not have been pushed to it yet.
+    `lock` names a blob, as a release has it; None means the commit's own. `whole` says that the remote must have all of
+    it: what stands now and H. An older release may have gone by a smaller `--keep`, a branch may not be pushed yet.
     """
 
     owner: str
@@ -70,7 +70,7 @@ def kept(git: Git, at: Heads, keep: int) -> Kept:
     records = [record for some in stay.values() for record in some] + [record for record, _ in opened]
     released = [s.record for standings in histories.values() for s in standings if s.record]
     ids = {record.id for record in records}
-    states = [state for env, some in stay.items() for state in _states(git, env, histories[env], some, at.tip)]
+    states = [s for env, some in stay.items() for s in _states(git, env, histories[env], some, at.tip)]
     states += [state for _, state in opened]
     states += [State("the main branch", at.tip), *(State(f"branch {n!r}", s) for n, s in at.branches.items())]
     return Kept(
@@ -118,18 +118,20 @@ def _ways_back(env: str, standings: Sequence[Standing], keep: int) -> Iterator[R
 
 def _states(git: Git, env: str, standings: Sequence[Standing], records: list[Record], tip: str) -> Iterator[State]:
     ends = [tip, *(f"{standing.sha}^1" for standing in standings)]
+    vital = [standings[0].record, newest(standings, order_of(git, tip, standings))] if standings else []
     for standing, end in zip(standings, ends, strict=False):
         record = standing.record
         if record is None or record not in records:
             continue
         owner = f"release {record.id} of {env}"
+        commit = _known(git, record, owner)
         for rev in (standing.sha, end):
             lock = git.ls(rev, folder(env)).get(LOCK)
             if lock is None:
                 raise MlopsError(
                     f"{owner} has no dvc.lock in {rev[:10]}. Nothing is deleted: `git revert` its removal."
                 )
-            yield State(owner, _known(git, record, owner), lock.sha, whole=True)
+            yield State(owner, commit, lock.sha, whole=record in vital)
 
 
 def _opened(git: Git, name: str, sha: str, tip: str) -> Iterator[tuple[Record, State]]:

@@ -42,6 +42,7 @@ class Remote:
         self.name = name
         self._remote = opened
         self._fs = opened.fs
+        self._contents: dict[str, list[str]] = {}
 
     def objects(self) -> dict[str, Stored]:
         """List its objects by their hash."""
@@ -64,9 +65,11 @@ class Remote:
         from dvc_data.hashfile.hash_info import HashInfo
         from dvc_data.hashfile.tree import Tree
 
-        with self._asking():
-            tree = Tree.load(self._remote.odb, HashInfo("md5", directory))
-            return [info.value for _, _, info in tree if info and info.value]
+        if directory not in self._contents:
+            with self._asking():
+                tree = Tree.load(self._remote.odb, HashInfo("md5", directory))
+                self._contents[directory] = [info.value for _, _, info in tree if info and info.value]
+        return self._contents[directory]
 
     def remove(self, files: Collection[Stored]) -> None:
         """Delete files; one that is gone already is well."""
