@@ -1,6 +1,8 @@
-"""A promotion is judged by the gate against production's champion, in a clone, before anything is committed."""
+"""The gate judges a promotion, in a clone, against what the other environment runs, before anything is committed."""
 
 from __future__ import annotations
+
+import shutil
 
 import pytest
 from living import LivingProject
@@ -8,35 +10,25 @@ from living import LivingProject
 pytestmark = pytest.mark.pipeline
 
 
-def test_promotion_is_judged_against_production_and_copies_the_release(project: LivingProject) -> None:
-    project.edit("pyproject.toml", "[tool.mlops]\n", "[tool.mlops]\nsoak = 1\n")
-    project.git("rm", "--quiet", "-r", "deploy/envs/production")
-    project.commit("Soak for a minute; no production yet")
-    (project.path / "deploy/envs/production").mkdir(parents=True)
-    (project.path / "deploy/envs/production/values.yaml").write_text("replicas: 2\n")
-    project.commit("Production, after the release was made")
+def test_promotion_is_judged_against_the_other_environment_and_copies_the_release(project: LivingProject) -> None:
+    """Canary comes after the release was made, and has had a release before."""
+    project.git("pull", "--quiet", "origin", "main")
+    staging, canary = (project.path / "deploy" / "envs" / env for env in ("staging", "canary"))
+    shutil.copytree(staging, canary)
+    (canary / "values.yaml").write_text("replicas: 2\n")
+    first = project.record()
+    project.edit("deploy/envs/staging/release.yaml", f'id: "{first["id"]}"', 'id: "20990101-1"')
+    project.commit("Canary has what staging had; staging has the same by another name")
     project.git("push", "origin", "main")
-    assert "`mlops local up --env staging`" in project.mlops("promote", "--via", "push", expect=2)
-    before = project.git("status", "--porcelain")
+    (project.path / "params.yaml").write_text("the working tree is nobody's business\n")
 
-    said = project.mlops("promote", "--via", "push", "--force")
-    assert "against what production has" in said
-    assert "gate " in said and "Promoted" in said
-    assert project.record("production") == project.record("staging")
-    trees = [project.git("ls-tree", "-r", "origin/main", f"deploy/envs/{env}/") for env in ("staging", "production")]
-    machine = [[line.replace("/production/", "/staging/") for line in t.splitlines() if "values.yaml" not in line
-                or "chart/" in line] for t in trees]  # fmt: skip
-    assert machine[0] == machine[1]
-    assert project.git("show", "origin/main:deploy/envs/production/values.yaml") == "replicas: 2"
-    assert project.git("status", "--porcelain") == before, "the working tree is nobody's business"
-    assert "has" in project.mlops("promote", "--via", "push", "--force")
-
-    clone = next((project.path / ".mlops" / "champions").iterdir())
-    policy = clone / "gates.yaml"
-    assert policy.is_file() and (clone / "reports" / "gate.json").is_file()
-
-    project.git("revert", "--no-edit", project.git("rev-parse", "origin/main"))
-    project.git("push", "origin", "main")
-    assert "production is held" in project.mlops("promote", "--via", "push", expect=1)
-    assert "promoted from staging" in project.mlops("history", "--env", "production")
-    assert "No token for the forge" in project.mlops("promote", expect=2, GITHUB_TOKEN="", GH_TOKEN="")
+    said = project.mlops("promote", "--to", "canary", "--via", "push", "--force")
+    assert "judging   20990101-1 of staging against what canary has" in said
+    assert f"in place of {first['id']}" in said
+    assert project.record("canary") == project.record("staging")
+    assert project.git("show", "origin/main:deploy/envs/canary/values.yaml") == "replicas: 2"
+    changed = project.git("diff", "--name-only", "origin/main~1", "origin/main").splitlines()
+    assert changed == ["deploy/envs/canary/release.yaml"]
+    (report,) = (project.path / ".mlops" / "champions").glob("*/reports/gate.json")
+    assert f'"id": "{first["id"]}"' in report.read_text()
+    assert project.git("status", "--porcelain") == "M params.yaml"

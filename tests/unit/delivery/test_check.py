@@ -109,12 +109,16 @@ def test_a_promotion_of_what_staging_no_longer_runs_is_refused(project: Clone) -
     assert "this is what staging had at" in no(project) and "mlops promote --from staging" in no(project)
 
 
+def promotion_of_what_is_held(clone: Clone) -> None:
+    clone.sh("checkout", "--quiet", "main")
+    clone.rollback(to="20130501-1")
+    clone.pull()
+    clone.sh("checkout", "--quiet", "-B", "branch", "main")
+    put(clone, "production", "staging")
+
+
 def test_a_promotion_from_a_held_staging_is_refused(project: Clone) -> None:
-    project.sh("checkout", "--quiet", "main")
-    project.rollback(to="20130501-1")
-    project.pull()
-    project.sh("checkout", "--quiet", "-B", "branch", "main")
-    put(project, "production", "staging")
+    promotion_of_what_is_held(project)
     assert "staging is held" in no(project)
 
 
@@ -246,13 +250,17 @@ def test_a_base_that_moved_on_in_the_same_environment_is_a_conflict(project: Clo
     assert "conflicts with" in no(project)
 
 
-def test_a_base_that_gained_a_file_there_mixes_two_releases(project: Clone) -> None:
+def base_with_another_file(clone: Clone) -> None:
     """No conflict for Git, and yet no release that ever stood."""
-    project.sh("checkout", "--quiet", "main")
-    project.commit("By hand, on main", {f"{STAGING}/extra.txt": "x\n"})
-    project.push()
-    project.sh("checkout", "--quiet", "branch")
-    project.sh("revert", "--no-edit", release_commit(project, 3))
+    clone.sh("checkout", "--quiet", "main")
+    clone.commit("By hand, on main", {f"{STAGING}/extra.txt": "x\n"})
+    clone.push()
+    clone.sh("checkout", "--quiet", "branch")
+    clone.sh("revert", "--no-edit", release_commit(clone, 3))
+
+
+def test_a_base_that_gained_a_file_there_mixes_two_releases(project: Clone) -> None:
+    base_with_another_file(project)
     assert "staging/extra.txt" in no(project)
 
 
@@ -272,14 +280,18 @@ def test_a_branch_that_merged_main_is_as_good(project: Clone) -> None:
     assert not no(project)
 
 
+def garbage_that_stood(clone: Clone) -> None:
+    clone.sh("checkout", "--quiet", "main")
+    garbage(clone)
+    bad = clone.git.head()
+    clone.sh("revert", "--no-edit", "HEAD")
+    clone.push()
+    clone.sh("checkout", "--quiet", "-B", "branch", "main")
+    put(clone, "staging", "staging", bad)
+
+
 def test_garbage_that_stood_is_no_rollback(project: Clone) -> None:
-    project.sh("checkout", "--quiet", "main")
-    garbage(project)
-    bad = project.git.head()
-    project.sh("revert", "--no-edit", "HEAD")
-    project.push()
-    project.sh("checkout", "--quiet", "-B", "branch", "main")
-    put(project, "staging", "staging", bad)
+    garbage_that_stood(project)
     assert "staging/release.yaml: not a release record" in no(project)
 
 
@@ -295,6 +307,9 @@ MUTANTS: list[tuple[str, Callable[..., object], Callable[[Clone], None]]] = [
     ("machine_files", lambda git, rev, env: {"release.yaml": machine_files(git, rev, env)["release.yaml"]}, mixed),
     ("_stood", lambda *_: iter(()), lambda clone: put(clone, "staging", "staging", release_commit(clone, 1))),
     ("_sources", lambda *_: iter(()), lambda clone: put(clone, "production", "staging")),
+    ("held", lambda *_: None, promotion_of_what_is_held),
+    ("_merged", lambda git, base, head: head, base_with_another_file),
+    ("_readable", lambda *_: True, garbage_that_stood),
 ]
 
 

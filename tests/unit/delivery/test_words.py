@@ -143,6 +143,7 @@ class Judged:
         self.report = {"passed": passed, "champion": None}
         monkeypatch.setattr(commands.champions, "fetch", lambda *_: SimpleNamespace(record=record, root=project.path))
         monkeypatch.setattr(commands.Dvc, "pull", lambda *_: None)
+        monkeypatch.setattr(commands, "link_remote", lambda *_: None)
         monkeypatch.setattr(commands.reports, "verdict", lambda _: "a verdict")
         monkeypatch.setattr(commands.reports, "text", lambda _: "all of the report")
         monkeypatch.setattr(commands, "judged", self)

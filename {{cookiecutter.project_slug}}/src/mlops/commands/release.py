@@ -27,6 +27,7 @@ from mlops.delivery.promote import Way
 from mlops.delivery.publish import Land, push
 from mlops.delivery.pull_request import ByPullRequest
 from mlops.delivery.release import Decision
+from mlops.delivery.remote import link_remote
 from mlops.delivery.soak import healthy_since
 from mlops.delivery.trunk import Trunk, trunk
 from mlops.gates import anchor
@@ -125,8 +126,12 @@ def _judge_elsewhere(settings: Settings, line: Trunk, way: Way) -> dict[str, Any
     if fetched is None:
         raise MlopsError(f"{way.source} has no release any more. Run again.")
     say(f"judging   {fetched.record.id} of {way.source} against what {way.target} has")
+    # Kept since another day, it may know an address or credentials of then.
+    link_remote(fetched.root, settings.root)
     Dvc(fetched.root).pull()
-    return _demand(judged(find(fetched.root), fetched.record.commit, way.target, tip), way.target)
+    report = judged(find(fetched.root), fetched.record.commit, way.target, tip)
+    say(f"report    {fetched.root / 'reports' / 'report.html'}")
+    return _demand(report, way.target)
 
 
 def rollback(env: str, to: str | None, *, via: str) -> None:
