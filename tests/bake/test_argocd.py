@@ -37,6 +37,7 @@ def faults(document: Document) -> list[str]:
     spec = document["spec"]
     template = spec["template"]["spec"]
     sync = template["syncPolicy"]
+    slug, annotations = document["metadata"]["name"], spec["template"]["metadata"]["annotations"]
     checks = {
         "an unknown key of a release is an empty text": spec["goTemplateOptions"] == ["missingkey=error"],
         "no Go template": spec["goTemplate"] is True,
@@ -46,6 +47,8 @@ def faults(document: Document) -> list[str]:
         "a change by hand stays": sync["automated"].get("selfHeal") is True,
         "a retry takes the commit that failed": sync["retry"].get("refresh") is True,
         "no retry": sync["retry"]["limit"] > 0,
+        "a definite answer takes more than a minute": sum(waits(sync["retry"])) <= 30,
+        "nobody is told": f"notifications.argoproj.io/subscribe.{slug}.{slug}" in annotations,
         "no namespace": "CreateNamespace=true" in sync["syncOptions"],
         "pods of any kind": sync["managedNamespaceMetadata"]["labels"].get("pod-security.kubernetes.io/enforce")
         == "restricted",
@@ -54,6 +57,13 @@ def faults(document: Document) -> list[str]:
         "values in another order": template["source"]["helm"]["valueFiles"] == ["../values.yaml", "../release.yaml"],
     }
     return [fault for fault, holds in checks.items() if not holds]
+
+
+def waits(retry: Document) -> list[int]:
+    """List the seconds between tries; each try itself takes some more."""
+    backoff = retry["backoff"]
+    first, longest = (int(backoff[key].removesuffix("s")) for key in ("duration", "maxDuration"))
+    return [min(first * backoff["factor"] ** times, longest) for times in range(retry["limit"])]
 
 
 def test_it_follows_git(baked: BakedProject) -> None:
@@ -70,6 +80,8 @@ MUTANTS: dict[str, Edit] = {
     "a change by hand stays": lambda spec: sync(spec)["automated"].update(selfHeal=False),
     "a retry takes the commit that failed": lambda spec: sync(spec)["retry"].pop("refresh"),
     "no retry": lambda spec: sync(spec)["retry"].update(limit=0),
+    "a definite answer takes more than a minute": lambda spec: sync(spec)["retry"].update(limit=9),
+    "nobody is told": lambda spec: spec["template"]["metadata"]["annotations"].popitem(),
     "no namespace": lambda spec: sync(spec)["syncOptions"].clear(),
     "pods of any kind": lambda spec: sync(spec)["managedNamespaceMetadata"]["labels"].clear(),
     "the default project": lambda spec: spec["template"]["spec"].update(project="default"),
@@ -100,7 +112,8 @@ def test_every_environment_with_a_release_is_one_application(baked: BakedProject
         "files": [{"path": "deploy/envs/*/release.yaml"}],
     }
     staging = filled(spec["template"], {".path.basename": "staging", ".path.path": "deploy/envs/staging"})
-    assert staging["metadata"] == {"name": f"{slug}-staging", "annotations": {"release": "20130501-2"}}
+    told = {f"notifications.argoproj.io/subscribe.{slug}.{slug}": ""}
+    assert staging["metadata"] == {"name": f"{slug}-staging", "annotations": {"release": "20130501-2", **told}}
     source = staging["spec"]["source"]
     assert (source["repoURL"], source["path"]) == (SLUGS[slug], "deploy/envs/staging/chart")
     assert source["helm"]["releaseName"] == slug
@@ -125,7 +138,8 @@ def test_a_project_allows_its_own_repository_namespaces_and_kinds_alone(baked: B
     assert spec["clusterResourceWhitelist"] == [{"group": "", "kind": "Namespace", "name": f"{slug}-*"}]
     rendered = {kind(m["apiVersion"], m["kind"]) for name in CASES for m in manifests(case(name))}
     allowed = [(allowed["group"], allowed["kind"]) for allowed in spec["namespaceResourceWhitelist"]]
-    assert sorted(rendered) == allowed
+    # What those kinds make: Argo CD hides of an application's tree what its project does not allow.
+    assert allowed == [("", "Pod"), ("apps", "ReplicaSet"), *sorted(rendered)]
 
 
 def kind(api_version: str, name: str) -> tuple[str, str]:
@@ -142,11 +156,53 @@ def test_where_argo_cd_puts_it_is_where_the_project_allows_it(baked: BakedProjec
     assert template["source"]["repoURL"] in project["spec"]["sourceRepos"]
 
 
+def notifications(project: BakedProject) -> dict[str, Any]:
+    """Read the keys that are added to the shared ConfigMap, each as the document that its text is."""
+    document = yaml.safe_load(project.read("deploy/argocd/notifications.yaml"))
+    assert document["metadata"] == {"name": "argocd-notifications-cm", "namespace": "argocd"}
+    return {key: yaml.safe_load(text) for key, text in document["data"].items()}
+
+
+def test_the_forge_is_told_of_the_commit_that_was_applied(baked: BakedProject) -> None:
+    slug = read(baked, "project")["metadata"]["name"]
+    keys = notifications(baked)
+    kinds = {f"{kind}.{slug}" for kind in ("service.webhook", "trigger", "template")}
+    assert keys.keys() == {*kinds, f"template.{slug}-same"}
+    service = keys[f"service.webhook.{slug}"]
+    assert service["url"].startswith("https://git.example.")
+    assert {"name": "Authorization", "value": f"Bearer ${slug}-status-token"} in service["headers"]
+    for condition in keys[f"trigger.{slug}"]:
+        assert [f"template.{name}" in keys for name in condition["send"]] == [True]
+        assert condition["oncePer"]
+    for name in (slug, f"{slug}-same"):
+        (hook,) = keys[f"template.{name}"]["webhook"].values()
+        # The annotation may be the next release's; only what Argo CD says about its sync is about this one.
+        assert "release" not in hook["path"] + hook["body"]
+        assert "/statuses/" in hook["path"] and f'trimPrefix "{slug}-"' in hook["body"]
+
+
+@pytest.mark.parametrize(
+    ("url", "api"),
+    [
+        ("https://github.com/team/model.git", "https://api.github.com"),
+        ("git@github.com:team/model.git", "https://api.github.com"),
+        ("https://ghe.example.com:8443/team/model", "https://ghe.example.com:8443/api/v3"),
+        ("ssh://git@ghe.example.com:2222/team/model.git", "https://ghe.example.com/api/v3"),
+        ("ssh://ghe.example.com/team/model.git", "https://ghe.example.com/api/v3"),
+    ],
+)
+def test_the_api_of_the_forge(url: str, api: str, tmp_path: Path) -> None:
+    project = bake(tmp_path, project_slug="model-one", package_name="model_of", example_data="no", repository_url=url)
+    assert notifications(project)["service.webhook.model-one"]["url"] == api
+
+
 @pytest.mark.parametrize("slug", ["on", "null", "yes", "e1"])
 def test_a_slug_that_yaml_could_read_as_something_else(slug: str, tmp_path: Path) -> None:
     project = bake(tmp_path, project_slug=slug, package_name="model_of", example_data="no")
     for name in ("project", "applicationset"):
         document = yaml.safe_load(project.read(f"deploy/argocd/{name}.yaml"))
         assert document["metadata"]["name"] == slug
+    triggers = notifications(project)[f"trigger.{slug}"]
+    assert {name for condition in triggers for name in condition["send"]} == {slug, f"{slug}-same"}
     assert document["spec"]["template"]["spec"]["project"] == slug
     assert document["spec"]["template"]["spec"]["source"]["helm"]["releaseName"] == slug
