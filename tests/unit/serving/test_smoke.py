@@ -66,6 +66,10 @@ def test_a_server_of_this_release_passes_and_each_change_is_named(
             (wrong,) = [line for line in lines if line.get("faults")]
             assert wrong["sent"] == document["rows"][1]
 
+        (tmp_path / "smoke.json").write_text(json.dumps({**document, "predictions": [{"x": 1}] * len(rows)}))
+        code, lines = run(capsys, tmp_path, url, release)
+        assert (code, lines[-1]["reason"].count("row "), lines[-1]["reason"][-4:]) == (1, smoke.FEW, "more")
+
         refused = tmp_path / "refused"
         refused.mkdir()
         document["rows"][2]["no such column"] = 1

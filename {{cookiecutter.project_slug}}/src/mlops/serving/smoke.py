@@ -19,7 +19,7 @@ from mlops.serving.record import Facts, read_release
 TOLERANCE = 1e-4
 PAUSE = 1.0
 PATIENCE = 10.0  # seconds for one answer
-SHOWN = 300
+SHOWN, FEW = 300, 3
 Example = tuple[dict[str, Any], dict[str, Any]]
 Connect = Callable[[], http.client.HTTPConnection]
 
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         facts, examples = read_release(options.release), read_examples(options.bundle / "smoke.json")
         faults = asked(connect, facts, examples, options.timeout)
         if faults:
-            raise Refused(f"Release {facts['id']} answers wrongly: {'; '.join(faults)}")
+            more = f"; and {len(faults) - FEW} more" if len(faults) > FEW else ""
+            raise Refused(f"Release {facts['id']} answers wrongly: {'; '.join(faults[:FEW])}{more}")
     except MlopsError as error:
         event("smoke", "error", reason=str(error))
         print(" ".join(str(error).split()), file=sys.stderr, flush=True)
