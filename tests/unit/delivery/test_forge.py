@@ -102,6 +102,8 @@ def test_where_the_forge_does_not_merge_a_person_must(forge: Forge) -> None:
     forge.merges = "Auto merge is not allowed for this repository"
     said = github(forge).merge_when_green("b")
     assert said.startswith("A person must merge it") and "Auto merge is not allowed" in said
+    forge.merges = "Pull request Pull request is in clean status"
+    assert "A person must merge it: no check is required" in github(forge).merge_when_green("b")
     assert github(forge).merge_when_green("gone") == "It is not open any more."
 
 

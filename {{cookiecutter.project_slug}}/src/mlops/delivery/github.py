@@ -53,7 +53,7 @@ class GitHub:
             except GithubException as error:
                 if error.status in (401, 403):
                     raise
-                return f"A person must merge it: the forge does not merge by itself ({_said(error)})."
+                return f"A person must merge it: {_alone(_said(error))}"
         return "The forge merges it when its required checks pass."
 
     def status(self, sha: str, context: str) -> Status | None:
@@ -97,6 +97,13 @@ def _method(repository: Repository) -> str:
     """Choose how to merge: a commit of its own on main is what `git revert` takes back most plainly."""
     allowed = {"SQUASH": repository.allow_squash_merge, "REBASE": repository.allow_rebase_merge}
     return next((name for name, may in allowed.items() if may is not False), "MERGE")
+
+
+def _alone(said: str) -> str:
+    """Say why the forge does not merge by itself, and what changes that."""
+    if "clean status" in said:
+        return "no check is required, so the forge has nothing to wait for. Require one, or use `--via push`."
+    return f"the forge does not merge by itself ({said}). Allow auto-merge in the repository's settings."
 
 
 def _said(error: Any) -> str:
