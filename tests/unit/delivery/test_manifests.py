@@ -84,6 +84,7 @@ def test_values_act_at_merge_and_in_one_environment(ada: Clone) -> None:
     ada.write({"deploy/envs/staging/values.yaml": "replicas: 3\n"})
     said = changes(ada)
     at_merge, when_released = said.split("When released: ")
+    assert at_merge.startswith("At merge:\n\n--- Deployment/project\n")
     assert "--- Deployment/project\n+++ Deployment/project" in at_merge
     assert "-  replicas: 2\n+  replicas: 3" in at_merge
     assert "smoke" not in said
@@ -96,7 +97,7 @@ def test_values_act_at_merge_and_in_one_environment(ada: Clone) -> None:
 def test_a_chart_acts_when_it_is_released(ada: Clone) -> None:
     ada.write({DEPLOYMENT: EDITED})
     for env in ("staging", "production"):
-        at_merge, when_released = changes(ada, env).split("When released: ")
+        at_merge, when_released = changes(ada, env).split("When released:\n\n")
         assert at_merge == "At merge: no change.\n\n"
         assert "-  revisionHistoryLimit: 3\n+  revisionHistoryLimit: 7" in when_released
 

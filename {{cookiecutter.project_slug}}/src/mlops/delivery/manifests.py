@@ -81,7 +81,7 @@ def _named(manifests: Sequence[Manifest]) -> dict[str, str]:
 
 
 def _section(title: str, changes: list[str]) -> str:
-    return f"{title}: " + ("\n\n" + "\n\n".join(changes) if changes else "no change.")
+    return "\n\n".join([f"{title}:", *changes]) if changes else f"{title}: no change."
 
 
 def _changes(settings: Settings, env: str, before: Files, after: Files) -> list[str]:
