@@ -16,7 +16,7 @@ from unit.delivery.world import STAGING, Clone, image, sh
 
 from mlops.commands import gc as command
 from mlops.contract.errors import MlopsError
-from mlops.delivery.gc import Collector, Plan
+from mlops.delivery.gc import Collector
 
 KEPT = {"1", "2", "3", "4", "7"}  # by keep = 2: 2 stands, 3 stood before, 1 is one step back, 7 is H, 4 is production's
 
@@ -41,9 +41,12 @@ def objects(made: Past) -> set[str]:
     return {path.parent.name + path.name for path in (made.remote / "files/md5").glob("*/*")}
 
 
-def test_every_release_that_stays_is_whole_and_no_other(made: Past) -> None:
+def test_every_release_that_stays_is_whole_and_no_other(made: Past, caplog: pytest.LogCaptureFixture) -> None:
     before = objects(made)
-    plan = made.collect()
+    first, second = made.collector(), made.collector()
+    plan, same = first.plan(), second.plan()
+    first.sweep(plan)
+    second.sweep(same)  # two at once do no harm
     assert plan.kept.gone == ("20130501-5", "20130501-6")
     assert {number for number in "1234567" if made.restored(made.record(int(number))) == number} == KEPT
     assert len(before - objects(made)) == len(plan.objects) == 4, "a bundle is a list and a model; its data is shared"
@@ -55,11 +58,12 @@ def test_every_release_that_stays_is_whole_and_no_other(made: Past) -> None:
     assert all(outs <= objects(made) for outs in run_outs(made)), "no entry of the run-cache leads nowhere"
     assert len(run_outs(made)) == 12, "five models and what they measured, two splits"
     assert made.collector().plan().empty
+    restored_without_a_run(made, caplog)
 
 
-def test_what_stays_is_restored_without_a_run(made: Past, caplog: pytest.LogCaptureFixture) -> None:
-    made.collect()
-    fresh = made.world.clone("fresh")
+def restored_without_a_run(made: Past, caplog: pytest.LogCaptureFixture) -> None:
+    """Without the release's lock, by the run-cache alone."""
+    fresh = made.world.clone("unlocked")
     fresh.sh("checkout", "--quiet", made.record(7).commit)
     with chdir(fresh.path), Repo() as repo, caplog.at_level("INFO", "dvc"):
         repo.pull(run_cache=True, allow_missing=True)
@@ -166,14 +170,6 @@ def test_what_a_smaller_number_let_go_stops_no_later_run(made: Past) -> None:
     plan = made.collector(3).plan()
     assert plan.empty
     assert plan.lacking == ("release 20130501-3 of staging", "release 20130501-1 of staging")
-
-
-def test_two_at_once_do_no_harm(made: Past) -> None:
-    first, second = made.collector(), made.collector()
-    plans: list[Plan] = [first.plan(), second.plan()]
-    first.sweep(plans[0])
-    second.sweep(plans[1])
-    assert made.restored(made.record(7)) == "7"
 
 
 def shallow(made: Past) -> None:
