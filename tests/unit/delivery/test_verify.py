@@ -88,14 +88,14 @@ def test_a_no_says_why() -> None:
     assert of_app(A, replace(WELL, app=degraded), HERE).words == (
         "Argo CD: Synced, Degraded at 1111111111. Job smoke Degraded: backoff limit."
     )
-    assert PULL.words in of_app(A, replace(WELL, app=degraded, troubles=(PULL,)), HERE).words
+    assert PULL.words[:-1] in of_app(A, replace(WELL, app=degraded, troubles=(PULL,)), HERE).words
     failed = app(operation="Failed", message="one or more objects failed to apply")
     assert "failed to apply" in of_app(A, replace(WELL, app=failed), HERE).words
 
 
 def test_a_pod_that_answers_something_else_ends_no_wait() -> None:
     yes, no = Verdict("yes", "Well."), Verdict("no", "Ill.")
-    assert and_pods(A, WELL, yes).words == "Well. /version of 2 pods is the record's."
+    assert and_pods(A, WELL, yes).words == "Well. Each pod's /version is the record's."
     old = replace(WELL, versions={"web-1": version(A), "web-2": version(B)})
     assert and_pods(A, old, yes).kind == "wait" and and_pods(A, old, no) == no
     unasked = Live("argocd", unasked={"pods": "no right."})

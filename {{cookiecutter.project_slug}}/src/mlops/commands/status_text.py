@@ -67,10 +67,12 @@ def notes(row: Row) -> Iterator[str]:
     """Say what is held, what disagrees and why, and what nobody could be asked."""
     if row.named.held:
         yield row.named.held
+    said: set[str] = set()
     for one in row.disagreements:
         since = f" Since {moment(one.since)}." if one.since else ""
         yield f"DISAGREES: {one.words}{since}"
-        yield from (f"  because: {why}" for why in one.why)
+        yield from (f"  because: {why}" for why in one.why if why not in said)
+        said.update(one.why)
     for what, why in row.live.unasked.items():
         yield f"{ASKED.get(what, 'What ails the pods was not asked')}: {why}"
 
@@ -101,14 +103,14 @@ def _argocd(row: Row) -> str:
     app = row.live.app
     if "argocd" in row.live.unasked:
         return "not asked"
-    return f"{app.sync}, {app.health} ({app.revision[:10]})" if app else "no application"
+    return f"{app.sync}, {app.health} ({app.revision[:10] or 'no commit'})" if app else "no application"
 
 
 def _pods(row: Row) -> str:
     pods = row.live.pods
     if pods is None:
         return "not asked"
-    digests = sorted({pod.digest[:19] for pod in pods if pod.digest})
+    digests = sorted({pod.digest[7:19] for pod in pods if pod.digest})
     ready = f"{sum(pod.ready for pod in pods)} of {len(pods)} ready"
     return ", ".join([ready, *digests]) if pods else "none"
 

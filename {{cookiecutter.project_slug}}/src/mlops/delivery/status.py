@@ -12,7 +12,7 @@ from mlops.delivery.kube import Pod
 from mlops.delivery.live import Live, Told
 from mlops.delivery.records import Record
 from mlops.delivery.release import held_words
-from mlops.delivery.trouble import reasons
+from mlops.delivery.trouble import reasons, sentence
 
 MOST = 3  # reasons for one disagreement
 
@@ -86,7 +86,7 @@ def rows(names: Sequence[Named], lives: Mapping[str, Live]) -> list[Row]:
 
 
 def difference(record: Record, answer: Told) -> str:
-    """Say in which facts an answer of `/version` is not the record's; "" if in none."""
+    """Say in which facts an answer of `/version` is not the record's; "" if in none. Another release says it all."""
     wanted = {
         "release": record.id,
         "identity": record.identity,
@@ -94,10 +94,13 @@ def difference(record: Record, answer: Told) -> str:
         "commit": record.commit,
         "model_sha256": record.model.sha256,
     }
-    wrong = [
-        f"{key} {answer.get(key)!r} instead of {want!r}" for key, want in wanted.items() if answer.get(key) != want
-    ]
-    return ", ".join(wrong)
+    wrong = {key: want for key, want in wanted.items() if answer.get(key) != want}
+    told = [f"{key} {_short(answer.get(key))} instead of {_short(want)}" for key, want in wrong.items()]
+    return ", ".join(told[:1] if "release" in wrong else told)
+
+
+def _short(value: object) -> str:
+    return str(value).removeprefix("sha256:")[:12]
 
 
 def _disagreements(name: Named, live: Live) -> Iterator[Disagreement]:
@@ -109,8 +112,8 @@ def _disagreements(name: Named, live: Live) -> Iterator[Disagreement]:
     else:
         if live.target == "argocd" and "argocd" not in live.unasked:
             yield from _of_argocd(name.record, since, live)
-        yield from _of_pods(name.record, live)
-        yield from _of_versions(name.record, live)
+        yield from _of_pods(name.record, since, live)
+        yield from _of_versions(name.record, since, live)
 
 
 def _left(name: Named, live: Live) -> Iterator[Disagreement]:
@@ -131,16 +134,18 @@ def _of_argocd(record: Record, since: datetime | None, live: Live) -> Iterator[D
     if app is None:
         yield Disagreement("Argo CD has no application for it. Is it told to follow: `mlops cluster bootstrap`?", since)
         return
-    operation = (f"Its sync is {app.operation}: {app.message}",) if app.operation not in ("", "Succeeded") else ()
+    said = tuple(sentence(trouble) for trouble in app.troubles[:MOST])
+    if app.operation not in ("", "Succeeded"):
+        said = (f"Its sync is {app.operation}: {sentence(app.message)}", *said)[:MOST]
     if at is None or at.record != record:
         words = f"Git names {record.id}, but Argo CD has synced {_applied(live)}."
-        yield Disagreement(words, since, (*operation, *app.troubles)[:MOST])
+        yield Disagreement(words, since, said)
     elif app.sync != "Synced":
-        yield Disagreement(f"Argo CD calls it {app.sync}.", None, (*operation, *app.troubles)[:MOST])
+        yield Disagreement(f"Argo CD calls it {app.sync}.", None, said)
     elif app.operation in ("Failed", "Error"):
-        yield Disagreement(f"The last sync of Argo CD is {app.operation}: {app.message}")
+        yield Disagreement(f"The last sync of Argo CD is {app.operation}: {sentence(app.message)}")
     if app.health != "Healthy":
-        yield Disagreement(f"Argo CD calls it {app.health}.", app.since, reasons(live.troubles) or app.troubles[:MOST])
+        yield Disagreement(f"Argo CD calls it {app.health}.", app.since, reasons(live.troubles) or said)
 
 
 def _applied(live: Live) -> str:
@@ -152,7 +157,7 @@ def _applied(live: Live) -> str:
     return f"{at.record.id if at.record else 'no readable release'} (commit {at.commit[:10]})"
 
 
-def _of_pods(record: Record, live: Live) -> Iterator[Disagreement]:
+def _of_pods(record: Record, since: datetime | None, live: Live) -> Iterator[Disagreement]:
     if live.pods is None:
         return
     why = reasons(live.troubles)
@@ -160,7 +165,7 @@ def _of_pods(record: Record, live: Live) -> Iterator[Disagreement]:
         yield Disagreement("No pod runs.", None, why)
     for other in dict.fromkeys(kind for pod in live.pods if (kind := _other(record, pod))):
         pods = [pod for pod in live.pods if _other(record, pod) == other]
-        first = min((pod.started for pod in pods if pod.started), default=None)
+        first = _later(since, min((pod.started for pod in pods if pod.started), default=None))
         count = f"{len(pods)} of {len(live.pods)} pods {'runs' if len(pods) == 1 else 'run'}"
         yield Disagreement(f"{count} {other}.", first, why)
     waiting = [pod for pod in live.pods if not pod.ready and not _other(record, pod)]
@@ -168,18 +173,23 @@ def _of_pods(record: Record, live: Live) -> Iterator[Disagreement]:
         yield Disagreement(f"{len(waiting)} of {len(live.pods)} pods of {record.id} not ready.", None, why)
 
 
+def _later(*times: datetime | None) -> datetime | None:
+    """Nothing disagrees before both are there: what Git names, and what runs."""
+    return max((time for time in times if time), default=None)
+
+
 def _other(record: Record, pod: Pod) -> str:
     """Say what a pod runs instead of the record; "" where it is the record's."""
     if pod.digest and pod.digest != record.image.digest:
-        return f"{pod.digest[:19]} (release {pod.release}) instead of {record.image.digest[:19]}"
+        return f"{_short(pod.digest)} (release {pod.release}) instead of {_short(record.image.digest)}"
     return f"release {pod.release} instead of {record.id}" if pod.release != record.id else ""
 
 
-def _of_versions(record: Record, live: Live) -> Iterator[Disagreement]:
+def _of_versions(record: Record, since: datetime | None, live: Live) -> Iterator[Disagreement]:
     pods = {pod.name: pod for pod in live.pods or ()}
     for where, answer in live.versions.items():
         pod = pods.get(where)
         if answer is None and live.target == "local":
             yield Disagreement(" ".join(trouble.words for trouble in live.troubles))
         elif answer is not None and (wrong := difference(record, answer)):
-            yield Disagreement(f"{where} answers {wrong}.", pod.started if pod else None)
+            yield Disagreement(f"{where} answers {wrong}.", _later(since, pod.started if pod else None))

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 Json = Mapping[str, Any]
-LONGEST = 400  # letters of one reason
-MOST = 3  # reasons for one disagreement
+LONGEST, MOST = 400, 3  # letters of a reason, reasons for a disagreement
 DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 EPOCH = datetime.fromtimestamp(0, UTC)
 IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
@@ -39,11 +38,12 @@ def explain(
         events: Say what a pod's state leaves out: a failing probe, a volume that cannot be mounted.
     """
     pods = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
-    found = [*_of_replicasets(replicasets), *_of_jobs(jobs, pods)]
+    found = list(_of_replicasets(replicasets))
     for pod in pods:
         if not is_ready(pod) and not _owner(pod, "Job"):
             uid = pod["metadata"]["uid"]
             found.extend(_of_pod(pod, [one for one in events if one["involvedObject"].get("uid") == uid]))
+    found.extend(_of_jobs(jobs, pods, alone=not found))
     return sorted(found, key=lambda trouble: (trouble.since or EPOCH, trouble.name), reverse=True)
 
 
@@ -55,7 +55,7 @@ def reasons(troubles: Sequence[Trouble]) -> tuple[str, ...]:
 
 def is_ready(pod: Json) -> bool:
     """Tell whether a pod takes requests."""
-    return bool(_condition(pod, "Ready").get("status") == "True")
+    return str(_condition(pod, "Ready").get("status")) == "True"
 
 
 def instant(text: str | None) -> datetime | None:
@@ -64,7 +64,8 @@ def instant(text: str | None) -> datetime | None:
 
 
 def _dated(trouble: Trouble) -> str:
-    return f"{trouble.words} (since {trouble.since:%Y-%m-%d %H:%M:%S})" if trouble.since else trouble.words
+    since = f" (since {trouble.since.astimezone():%Y-%m-%d %H:%M:%S})" if trouble.since else ""
+    return f"{trouble.words.rstrip('.')}{since}."
 
 
 def _of_pod(pod: Json, events: Sequence[Json]) -> Iterator[Trouble]:
@@ -79,7 +80,7 @@ def _unplaced(pod: Json) -> tuple[str, str] | None:
     placed = _condition(pod, "PodScheduled")
     if placed.get("status") != "False":
         return None
-    return "unschedulable", f"finds no node: {_sentence(placed.get('message'))}"
+    return "unschedulable", f"finds no node: {sentence(placed.get('message'))}"
 
 
 def _waiting(pod: Json) -> tuple[str, str] | None:
@@ -88,9 +89,9 @@ def _waiting(pod: Json) -> tuple[str, str] | None:
         reason, said = waiting.get("reason") or "", waiting.get("message")
         if reason in IMAGE:
             why = str(said or reason).rsplit(": ", 1)[-1]  # what stands before it names the image three times more
-            return "image", f"cannot pull its image {_sentence(container.get('image'))[:-1]!r}: {_sentence(why)}"
+            return "image", f"cannot pull its image {sentence(container.get('image'))[:-1]!r}: {sentence(why)}"
         if reason in CONFIG:
-            return "config", f"cannot start: {reason}: {_sentence(said)}"
+            return "config", f"cannot start: {reason}: {sentence(said)}"
     return None
 
 
@@ -125,29 +126,30 @@ def _newest_warning(events: Sequence[Json]) -> tuple[str, str]:
 
 def _newest(events: Sequence[Json]) -> str:
     event = max(events, key=_seen, default={})
-    return _sentence(event.get("message") or event.get("reason"))
+    return sentence(event.get("message") or event.get("reason"))
 
 
 def _of_replicasets(replicasets: Iterable[Json]) -> Iterator[Trouble]:
     for item in replicasets:
         failure = _condition(item, "ReplicaFailure")
         if failure.get("status") == "True" and (item.get("spec") or {}).get("replicas", 1):
-            name, words = item["metadata"]["name"], _sentence(failure.get("message"))
+            name, words = item["metadata"]["name"], sentence(failure.get("message"))
             kind = "quota" if "exceeded quota" in words else "refused"
             since = instant(failure.get("lastTransitionTime"))
             yield Trouble(kind, name, f"No pods can be made for {name}: {words}", since)
 
 
-def _of_jobs(jobs: Iterable[Json], pods: Sequence[Json]) -> Iterator[Trouble]:
+def _of_jobs(jobs: Iterable[Json], pods: Sequence[Json], alone: bool) -> Iterator[Trouble]:
+    """Say which jobs failed, and which cannot start where they are `alone` in that."""
     for job in jobs:
         failed, name = _condition(job, "Failed"), job["metadata"]["name"]
         mine = [pod for pod in pods if _owner(pod, "Job") == name]
         if failed.get("status") == "True":
             ends = [end for pod in mine for container in _containers(pod) if (end := _ended(container))]
             last = max(ends, key=lambda end: str(end.get("finishedAt")), default={})
-            said = _last_words(last.get("message")) if last.get("message") else _sentence(failed.get("message"))
+            said = _last_words(last.get("message")) if last.get("message") else sentence(failed.get("message"))
             yield Trouble("job", name, f"Job {name} failed: {said}", instant(failed.get("lastTransitionTime")))
-        elif not (job.get("status") or {}).get("succeeded"):
+        elif alone and not (job.get("status") or {}).get("succeeded"):
             for pod in mine:
                 kind, words = _unplaced(pod) or _waiting(pod) or ("", "")
                 if kind:
@@ -172,9 +174,8 @@ def _owner(item: Json, kind: str) -> str:
 
 
 def _seen(event: Json) -> datetime:
-    series = event.get("series") or {}
-    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
-    return next((time for text in times if (time := instant(text))), EPOCH)
+    last = (event.get("series") or {}).get("lastObservedTime") or event.get("lastTimestamp")
+    return instant(last or event.get("eventTime")) or EPOCH
 
 
 def _times(container: Json) -> str:
@@ -182,16 +183,17 @@ def _times(container: Json) -> str:
     return {0: "once", 1: "once", 2: "twice"}.get(ends, f"{ends} times")
 
 
-def _sentence(text: str | None) -> str:
-    """Put what a component said on one line that ends."""
+def sentence(text: str | None) -> str:
+    """Put what a component said on one line that ends; of a long text the beginning and, as it says most, the end."""
     words = _printable(DIGEST.sub(r"\1…", " ".join(str(text or "no reason given").split())))
-    return f"{words[:LONGEST]}…" if len(words) > LONGEST else f"{words.rstrip('. ')}."
+    short = words if len(words) <= LONGEST else f"{words[: LONGEST // 4]} … {words[-LONGEST * 3 // 4 :]}"
+    return f"{short.rstrip('. ')}."
 
 
 def _last_words(text: str | None) -> str:
     """Join the last lines: output and errors of a container arrive in no fixed order."""
     lines = [line for line in str(text or "").splitlines() if line.strip()]
-    return _sentence("; ".join(lines[-2:]) or "none")
+    return sentence("; ".join(lines[-2:]) or "none")
 
 
 def _printable(text: str) -> str:

@@ -15,7 +15,7 @@ from mlops.delivery.layout import require_environment
 from mlops.delivery.live import Applied, Live
 from mlops.delivery.records import Record
 from mlops.delivery.status import difference
-from mlops.delivery.trouble import reasons
+from mlops.delivery.trouble import reasons, sentence
 from mlops.delivery.trunk import Trunk
 
 POLL, FORGE_POLL = 2.0, 10.0  # seconds; a forge counts requests
@@ -66,16 +66,18 @@ def of_app(record: Record, live: Live, compared: Applied | None) -> Verdict:
     app = live.app
     if app is None:
         return Verdict("wait", "Argo CD has no application for it yet.")
+    said = [sentence(trouble) for trouble in app.troubles]
     if compared is None or compared.record != record:
-        return Verdict("wait", f"Argo CD is at {compared.commit[:10] if compared else 'no commit'}, not there yet.")
+        where = f"commit {compared.commit[:10]}" if compared else "no commit"
+        return Verdict("wait", " ".join([f"Argo CD is at {where}, not at this release yet.", *said]))
     at = f"{app.sync}, {app.health} at {app.revision[:10]}"
-    why = " ".join(reasons(live.troubles) or (f"{trouble.rstrip('.')}." for trouble in app.troubles))
+    why = " ".join(reasons(live.troubles) or said)
     if app.operation == "Running":
         return Verdict("wait", f"Argo CD: {at}; its sync is running.")
     if app.operation in ("Failed", "Error") and app.synced == app.revision:
-        return Verdict("no", f"The sync of Argo CD is {app.operation} at {app.revision[:10]}: {app.message}")
+        return Verdict("no", f"The sync of Argo CD is {app.operation} at {app.revision[:10]}: {sentence(app.message)}")
     if app.sync != "Synced" or app.health not in ("Healthy", "Degraded"):
-        return Verdict("wait", f"Argo CD: {at}.")
+        return Verdict("wait", f"Argo CD: {at}. {why}".rstrip())
     if app.health == "Degraded":
         return Verdict("no", f"Argo CD: {at}. {why}".rstrip())
     return Verdict("yes", f"Argo CD: {at}.")
@@ -98,11 +100,7 @@ def and_pods(record: Record, live: Live, verdict: Verdict) -> Verdict:
     for where, answer in live.versions.items():
         if answer is not None and (wrong := difference(record, answer)):
             return Verdict("wait", f"Pod {where} still answers {wrong}.")
-    return (
-        replace(verdict, words=f"{verdict.words} /version of {len(live.versions)} pods is the record's.")
-        if live.versions
-        else verdict
-    )
+    return replace(verdict, words=f"{verdict.words} Each pod's /version is the record's.") if live.versions else verdict
 
 
 def carriers(git: Git, now: Standing, tip: str) -> list[str]:
