@@ -90,7 +90,10 @@ def _reals(limits: Limits) -> list[float]:
     grid = limits.get("multipleOf")
     if grid is not None:
         found = [
-            side(value / grid) * grid for side in (math.ceil, math.floor) for value in found if value / grid < 1e300
+            side(value / grid) * grid
+            for side in (math.ceil, math.floor)
+            for value in found
+            if abs(value / grid) < 1e300
         ]
     return found
 
