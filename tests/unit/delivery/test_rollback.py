@@ -57,12 +57,17 @@ def test_a_release_or_rollback_commit_touches_the_environment_alone(clone: Clone
         assert f"{STAGING}/values.yaml" not in names
 
 
-def test_one_two_and_six_deep(clone: Clone) -> None:
-    trees = []
+def test_one_two_and_six_deep_by_git_revert_and_by_command(clone: Clone) -> None:
+    trees = [clone.tree()]
     for version in "1234567":
         ship_with_chart(clone, version)
         trees.append(clone.tree())
-    for expected in trees[-2::-1]:
+    commits = [clone.sh("rev-parse", f":/^Release 20130501-{n} to staging") for n in range(7, 0, -1)]
+    for deep in (1, 2, 6):
+        clone.sh("checkout", "--quiet", "-B", "back", "origin/main")
+        clone.sh("revert", "--no-edit", *commits[:deep])
+        assert clone.tree("HEAD") == trees[-1 - deep]
+    for expected in trees[-2:0:-1]:
         clone.rollback()
         assert clone.tree() == expected
     with pytest.raises(Refused, match="20130501-1 is the first release of staging"):
@@ -108,18 +113,6 @@ def test_a_record_edited_to_garbage_is_rolled_back_to_what_stood(clone: Clone) -
         clone.ship("2")
     clone.rollback()
     assert clone.tree() == before
-
-
-def test_one_two_and_six_deep_at_once_by_git_revert(clone: Clone) -> None:
-    trees = [clone.tree()]
-    for version in "1234567":
-        ship_with_chart(clone, version)
-        trees.append(clone.tree())
-    commits = [clone.sh("rev-parse", f":/^Release 20130501-{n} to staging") for n in range(7, 0, -1)]
-    for deep in (1, 2, 6):
-        clone.sh("checkout", "--quiet", "-B", f"deep-{deep}", "origin/main")
-        clone.sh("revert", "--no-edit", *commits[:deep])
-        assert clone.tree("HEAD") == trees[-1 - deep]
 
 
 def test_the_reason_stands_in_the_commit_and_steers_no_terminal(clone: Clone) -> None:
