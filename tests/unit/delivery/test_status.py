@@ -104,6 +104,11 @@ def test_a_first_release_that_was_taken_away_is_remembered(clone: Clone) -> None
     assert (name.record, name.before) == (None, done.record)
     (words,) = said(WELL, name)
     assert done.record is not None and f"but {done.record.id} still serves (web-1, web-2)" in words
+    unasked = replace(
+        WELL, pods=None, versions={}, app=app(images=("flights@sha256:a",)), unasked={"pods": "no right."}
+    )
+    assert "still serves (flights@sha256:a)" in said(unasked, name)[0]
+    assert said(replace(unasked, app=app()), name) == []
     assert name.since is not None and f"`git revert {name.since.sha[:10]}` brings it back" in words
 
 
@@ -144,7 +149,7 @@ ONE_WRONG: dict[str, tuple[Live, str]] = {
     "no pod": (replace(WELL, pods=(), versions={}), "No pod runs."),
     "a pod that is not ready": (
         replace(WELL, pods=(pod("web-1"), pod("web-2", ready=False))),
-        "1 of 2 pods of 20130501-1 not ready.",
+        "1 of 2 pods of 20130501-1 are not ready.",
     ),
     "another release answers": (
         replace(WELL, versions={"web-1": version(A), "web-2": version(A, id="x")}),

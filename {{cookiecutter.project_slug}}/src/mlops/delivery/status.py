@@ -120,6 +120,8 @@ def _left(name: Named, live: Live) -> Iterator[Disagreement]:
     """Say that something still serves although Git names nothing."""
     serving = [where for where, answer in live.versions.items() if answer]
     serving = serving or [pod.name for pod in live.pods or () if pod.ready]
+    if live.pods is None and live.app:
+        serving = serving or list(live.app.images)
     if not serving:
         return
     gone = f"Git names no release any more, but {name.before.id}" if name.before else "Git names no release, but one"
@@ -170,7 +172,7 @@ def _of_pods(record: Record, since: datetime | None, live: Live) -> Iterator[Dis
         yield Disagreement(f"{count} {other}.", first, why)
     waiting = [pod for pod in live.pods if not pod.ready and not _other(record, pod)]
     if waiting and (live.app is None or live.app.health == "Healthy"):
-        yield Disagreement(f"{len(waiting)} of {len(live.pods)} pods of {record.id} not ready.", None, why)
+        yield Disagreement(f"{len(waiting)} of {len(live.pods)} pods of {record.id} are not ready.", None, why)
 
 
 def _later(*times: datetime | None) -> datetime | None:
