@@ -29,6 +29,7 @@ def faults(text: str) -> list[str]:
     sources = {part for rest in copies if "--from=environment" not in rest for part in rest.split()[:-1]}
     checks = {
         "a base without a version": any(base.tag in ("", "latest") for base in bases(text)),
+        "two bases": len(bases(text)) != 1,
         "another user": [rest for word, rest in last if word == "USER"] != ["10001:10001"],
         "copies something else": sources != COPIED,
         "the model is not the last layer": [rest for word, rest in last if word in ("COPY", "ADD", "RUN")][-1]
@@ -54,6 +55,7 @@ def test_ours_has_no_fault() -> None:
         ("USER 10001:10001\n", "USER root\n", "another user"),
         (":3.11-slim", ":latest", "a base without a version"),
         (":3.11-slim", "", "a base without a version"),
+        (":3.11-slim AS", ":3.10-slim AS", "two bases"),
         ("COPY build/bundle /srv/mlops/bundle", "COPY . /srv/mlops", "copies something else"),
         ("USER", "COPY . /srv\nUSER", "copies something else"),
         ("USER", "RUN touch /x\nUSER", "the model is not the last layer"),
