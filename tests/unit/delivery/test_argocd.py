@@ -112,6 +112,14 @@ def test_what_is_wrong_is_in_words(name: str, state: tuple[str, str, str], troub
     assert any(words.startswith(trouble) for words in app.troubles), app.troubles
 
 
+def test_what_failed_before_anything_was_applied(world: World) -> None:
+    document = json.loads(recorded("refused")["out"])
+    for resource in document["status"]["operationState"]["syncResult"]["resources"]:
+        resource["hookPhase"] = ""
+    app = world.argocd({"out": json.dumps(document)}).get("flight-delays-staging")
+    assert app is not None and any(words.startswith("Service app SyncFailed") for words in app.troubles)
+
+
 def test_a_branch_is_no_commit(world: World) -> None:
     app = world.argocd(recorded("render")).get("flight-delays-staging")
     assert app is not None
@@ -246,6 +254,12 @@ def test_no_message_and_no_argument_holds_the_token(echo: dict[str, Any], token:
     assert token not in str(caught.value) and "***" in str(caught.value)
     assert caught.value.__cause__ is None and not any(token in word for call in world.calls for word in call["args"])
     assert world.calls[0]["ARGOCD_AUTH_TOKEN"] == token
+
+
+def test_a_token_of_the_environment_alone_or_of_nobody(world: World) -> None:
+    with pytest.raises(MlopsError) as caught:
+        world.argocd(fatal("bad TOKEN, Bearer of-a-proxy"), ARGOCD_AUTH_TOKEN="opaque-token").list()
+    assert "opaque-token" not in str(caught.value) and "of-a-proxy" not in str(caught.value)
 
 
 KUBECONFIG = """
