@@ -14,6 +14,7 @@ from living import LivingProject, living
 from pipeline.conftest import sales
 
 PACKAGE = "model_of_sales"
+ELSEWHERE = "https://git.example.com/e2e"  # The hooks refuse plain http, which a Git server on loopback speaks.
 FIGURES = pytest.StashKey[dict[str, object]]()
 
 
@@ -75,7 +76,7 @@ def deliver(
             "project_slug": slug,
             "package_name": PACKAGE,
             "example_data": "no",
-            "repository_url": f"{place.git}/e2e/{slug}.git",
+            "repository_url": f"{ELSEWHERE}/{slug}.git",
             "image_registry": f"{place.registry}/e2e",
         }
         project = DeliveredProject(bake(folder, **answers).path, envs, place, slug)
@@ -97,6 +98,9 @@ def begin(project: DeliveredProject, trained: LivingProject) -> None:
     for path in trained.path.glob("data/raw/*.dvc"):
         shutil.copy(path, project.path / "data/raw" / path.name)
     shutil.copy(trained.path / "data/raw/.gitignore", project.path / "data/raw/.gitignore")
+    for path in project.path.glob("deploy/argocd/*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(ELSEWHERE, f"{project.place.git}/e2e"), encoding="utf-8")
     project.edit("pyproject.toml", 'ci = "github"\n', 'ci = "github"\ntarget = "argocd"\nsoak = 0\n')
     for env in ("staging", "production"):
         values = project.path / f"deploy/envs/{env}/values.yaml"

@@ -10,6 +10,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = Path(os.environ.get("MLOPS_LAB", ROOT.parent / "shared" / "lab"))
+# Our own HOME is a temporary one; the lab keeps what it built in the person's.
+LAB_HOME = os.environ.get("LAB_HOME", str(Path.home() / ".cache" / "mlops-lab"))
+# It has no network of containers, and the host's certificates lead to packages.
+LAB_OPTIONS = "--isolation chroot --network host --volume /etc/ssl/certs:/etc/ssl/certs:ro"
 WANTED = ("KUBECONFIG", "GIT_BASE_URL", "REGISTRY")
 MISSING = f"""The e2e tier needs a cluster with Argo CD. Either
 - set {", ".join(WANTED)}: a cluster whose Argo CD can clone from GIT_BASE_URL and whose nodes pull from REGISTRY,
@@ -62,9 +66,10 @@ def place() -> Place:
         return Place({name: os.environ[name] for name in (*WANTED, "PATH")})
     if not (LAB / "up").is_file():
         raise NoPlace(MISSING)
-    subprocess.run([LAB / "up"], check=True)
-    printed = subprocess.run([LAB / "env"], check=True, capture_output=True, text=True).stdout
-    return Place(dict(_exports(printed)))
+    ours = {**os.environ, "LAB_HOME": LAB_HOME}
+    subprocess.run([LAB / "up"], check=True, env=ours)
+    printed = subprocess.run([LAB / "env"], check=True, capture_output=True, text=True, env=ours).stdout
+    return Place({**dict(_exports(printed)), "MLOPS_BUILD_OPTIONS": LAB_OPTIONS})
 
 
 def base_image() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +15,12 @@ from typing import Any
 
 import pytest
 from unit.serving.bundle_factory import LABELS, make_bundle, release_facts, write_release
-from unit.serving.processes import serving
+from unit.serving.processes import clean_environment, serving
 
 from mlops.contract.errors import MlopsError
 from mlops.pipeline import smoke as made
-from mlops.serving import smoke
+from mlops.serving import examples, smoke
+from mlops.serving.predictor import Predictor
 
 pytestmark = pytest.mark.unit
 
@@ -65,6 +68,8 @@ def test_a_server_of_this_release_passes_and_each_change_is_named(
             assert "row 2" not in lines[-1]["reason"]
             (wrong,) = [line for line in lines if line.get("faults")]
             assert wrong["sent"] == document["rows"][1]
+            with pytest.raises(MlopsError, match=f"row 1: {key}.* In training the model answered otherwise"):
+                examples.require_expected(Predictor.load(bundle).answer, copy)
 
         (tmp_path / "smoke.json").write_text(json.dumps({**document, "predictions": [{"x": 1}] * len(rows)}))
         code, lines = run(capsys, tmp_path, url, release)
@@ -76,6 +81,19 @@ def test_a_server_of_this_release_passes_and_each_change_is_named(
         (refused / "smoke.json").write_text(json.dumps(document))
         code, lines = run(capsys, refused, url, release)
         assert (code, "row 2: status 422" in lines[-1]["reason"]) == (1, True)
+        with pytest.raises(MlopsError, match="row 2 is refused"):
+            examples.require_expected(Predictor.load(bundle).answer, refused)
+
+
+def test_a_server_that_answers_otherwise_than_in_training_is_never_ready(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "bundle")
+    made.write(bundle)
+    document = json.loads((bundle / "smoke.json").read_text())
+    document["predictions"][0]["probability"] = 2.0
+    (bundle / "smoke.json").write_text(json.dumps(document))
+    command = [sys.executable, "-m", "mlops.serving", "--bundle", str(bundle), "--port", "0"]
+    done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "row 0: probability is" in done.stderr) == (2, True), done.stderr
 
 
 def another(value: Any) -> Any:
@@ -199,11 +217,11 @@ def test_a_wrong_answer_of_this_release_is_not_asked_again() -> None:
 
 
 def test_labels_have_no_tolerance() -> None:
-    assert list(smoke.differences("p", 100000, 100001)) == ["p is 100001, expected 100000"]
-    assert list(smoke.differences("p", True, 1)) == ["p is 1, expected True"]
-    assert list(smoke.differences("p", {"a": 0.5}, {"a": 0.5, "b": 0.0})) == ["p of 'b' is 0.0, expected None"]
-    assert list(smoke.differences("p", 1e6, 1e6 + 99)) == []
-    assert list(smoke.differences("p", 0.5, float("nan"))) != []
+    assert list(examples.differences("p", 100000, 100001)) == ["p is 100001, expected 100000"]
+    assert list(examples.differences("p", True, 1)) == ["p is 1, expected True"]
+    assert list(examples.differences("p", {"a": 0.5}, {"a": 0.5, "b": 0.0})) == ["p of 'b' is 0.0, expected None"]
+    assert list(examples.differences("p", 1e6, 1e6 + 99)) == []
+    assert list(examples.differences("p", 0.5, float("nan"))) != []
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from mlops.contract.request import Checker
 from mlops.contract.task import Task
 from mlops.pipeline.plausible import values
 from mlops.pipeline.stage import write_json
+from mlops.serving.examples import NAME
 from mlops.serving.predictor import Predictor
 from mlops.serving.scorer import HALF
 
-NAME = "smoke.json"
 FULL = 5
 # A label that hangs on less than this may be another one on another machine, and proves nothing.
 CLEAR = 1e-3

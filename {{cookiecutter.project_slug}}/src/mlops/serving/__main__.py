@@ -16,6 +16,7 @@ from typing import Any
 from mlops.contract.errors import MlopsError
 from mlops.serving.app import place
 from mlops.serving.documents import State
+from mlops.serving.examples import require_expected
 from mlops.serving.log import event, take_over
 from mlops.serving.predictor import Predictor
 from mlops.serving.record import read_release
@@ -65,6 +66,7 @@ def _serve(options: argparse.Namespace) -> None:
     def load() -> None:
         predictor = Predictor.load(options.bundle, release, options.threads)
         _warm_up(predictor)
+        require_expected(predictor.answer, options.bundle)
         state.predictor = predictor
 
     async def ready() -> None:

@@ -13,14 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mlops.contract.errors import MlopsError, Refused
+from mlops.serving.examples import NAME, Example, differences, read_examples
 from mlops.serving.log import event
 from mlops.serving.record import Facts, read_release
 
-TOLERANCE = 1e-4
 PAUSE = 1.0
 PATIENCE = 10.0  # seconds for one answer
 SHOWN, FEW = 300, 3
-Example = tuple[dict[str, Any], dict[str, Any]]
 Connect = Callable[[], http.client.HTTPConnection]
 
 
@@ -44,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         connect = connector(options.url)
-        facts, examples = read_release(options.release), read_examples(options.bundle / "smoke.json")
+        facts, examples = read_release(options.release), read_examples(options.bundle / NAME)
         faults = asked(connect, facts, examples, options.timeout)
         if faults:
             more = f"; and {len(faults) - FEW} more" if len(faults) > FEW else ""
@@ -73,19 +72,6 @@ def connector(url: str) -> Connect:
     if not port.isdigit():
         host, port = parts.netloc, "80"
     return lambda: http.client.HTTPConnection(host.strip("[]"), int(port), timeout=PATIENCE)
-
-
-def read_examples(path: Path) -> list[Example]:
-    """Read the rows and the predictions that are due.
-
-    Raises:
-        MlopsError: The file is missing or has another form.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return [(dict(row), dict(due)) for row, due in zip(document["rows"], document["predictions"], strict=True)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MlopsError(f"{path}: no readable rows and predictions ({error!r}). Run `dvc repro train`.") from error
 
 
 def asked(
@@ -163,18 +149,6 @@ def _row_faults(
     (prediction,) = answer["predictions"]
     for key, value in due.items():
         yield from differences(key, value, prediction.get(key))
-
-
-def differences(where: str, due: Any, found: Any) -> Iterator[str]:
-    """Say where an answer differs: fractions by more than 1e-4 * max(1, |due|), all else at all."""
-    if isinstance(due, dict) and isinstance(found, dict):
-        for key in sorted(due.keys() | found.keys()):
-            yield from differences(f"{where} of {key!r}", due.get(key), found.get(key))
-    elif isinstance(due, float) and isinstance(found, float):
-        if not abs(found - due) <= TOLERANCE * max(1.0, abs(due)):
-            yield f"{where} is {found!r}, expected {due!r}"
-    elif due != found or type(due) is not type(found):
-        yield f"{where} is {found!r}, expected {due!r}"
 
 
 def _exchange(
