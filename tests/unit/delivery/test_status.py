@@ -317,6 +317,11 @@ def test_json_is_one_document_with_everything() -> None:
     asked = Asked("tip", [join(replace(WELL, app=app(health="Degraded"), troubles=(PULL,)))])
     document = json.loads(json.dumps(texts.document(asked), default=str))
     assert (document["agrees"], document["commit"]) == (False, "tip")
+    answers = {"well": [join(WELL)], "silent": [join(SILENT)]}
+    assert {key: texts.document(Asked("tip", row))["agrees"] for key, row in answers.items()} == {
+        "well": True, "silent": None,
+    }  # fmt: skip
+    assert texts.document(Asked("tip", [join(WELL)], "origin is away."))["agrees"] is None
     (environment,) = document["environments"]
     assert environment["release"]["image"]["digest"] == A.image.digest
     assert environment["argocd"]["health"] == "Degraded" and environment["applied"]["release"] == A.id

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import pytest
+from unit.delivery.forge_server import serving
+from unit.delivery.project import settings
 from unit.delivery.test_status import PULL, TIME, WELL, A, B, app, version
 from unit.delivery.world import STAGING, Clone
 
-from mlops.commands.verify import conclude
+from mlops.commands.verify import conclude, looker
 from mlops.contract.errors import MlopsError, Refused
-from mlops.delivery.forge import Status
+from mlops.delivery.forge import Status, connect
 from mlops.delivery.history import Standing, history
 from mlops.delivery.live import Applied, Live
 from mlops.delivery.records import Record
@@ -242,6 +245,42 @@ def test_nothing_to_verify_is_said_at_once(clone: Clone, env: str, words: str) -
     with pytest.raises(MlopsError, match=words) as raised:
         Watched(clone.trunk, env, lambda record, now, tip: YES)()
     assert raised.value.exit_code == 2
+
+
+def test_the_forge_is_asked_where_argo_cd_cannot_be(clone: Clone) -> None:
+    clone.ship("1")
+    release = clone.ship("2")
+    clone.pull()
+    clone.commit("Docs", {"README.md": "More.\n"})
+    clone.push()
+
+    def away() -> NoReturn:
+        raise MlopsError("It is away.")
+
+    with serving() as forge:
+        look = looker(
+            replace(settings(clone), target="argocd"), clone.trunk, "staging", away, away,
+            lambda: connect(clone.trunk, forge.environ),
+        )  # fmt: skip
+        watch = watched(clone, look)
+        assert watch().kind == "wait"
+        at = {"context": "mlops/staging", "description": "Healthy", "updated_at": "2013-05-01T12:00:00Z"}
+        assert release.commit is not None
+        forge.statuses[release.commit] = [at | {"state": "success"}]
+        assert watch() == Verdict(
+            "yes", f"Commit status mlops/staging of {release.commit[:10]} is success: Healthy.", FORGE_POLL
+        )
+        forge.fail = (503, "busy")
+        assert watch().kind == "unasked" and "It is away." in watch().words and "busy" in watch().words
+        seen: Any = SimpleNamespace(get=lambda name: None)
+        assert (
+            looker(replace(settings(clone), target="argocd"), clone.trunk, "staging", lambda: seen, away, away)(
+                release.record,
+                history(clone.git, "staging", clone.trunk.tip())[0],
+                clone.trunk.tip(),  # type: ignore[arg-type]
+            ).words
+            == "Argo CD has no application for it yet."
+        )
 
 
 def end(clone: Clone, verdict: Verdict, begun: Record | None, revert: bool = True) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,9 @@ def table(asked: Asked) -> RenderableType:
     for row in asked.rows:
         colour = "red" if row.disagreements else "yellow" if row.live.unasked else "green"
         drawn.add_row(f"[{colour}]{escape(row.env)}[/]", *(escape(text) for text in cells(row, headed=True)))
-    below = [Text(f"{row.env}: {note}") for row in asked.rows for note in notes(row)]
+    below = [
+        Text(note if note.startswith(row.env) else f"{row.env}: {note}") for row in asked.rows for note in notes(row)
+    ]
     return Group(drawn, *below, *(Text(remark) for remark in remarks(asked)))
 
 
@@ -48,7 +50,7 @@ def document(asked: Asked) -> dict[str, Any]:
     """Write all that is known as one JSON document."""
     return {
         "commit": asked.tip,
-        "agrees": not any(row.disagreements for row in asked.rows) and not asked.unasked,
+        "agrees": None if asked.unasked else _agrees(asked.rows),
         "unasked": asked.unasked,
         "environments": [_environment(row) for row in asked.rows],
     }
@@ -126,6 +128,13 @@ def _versions(row: Row) -> str:
 def _answers(row: Row) -> str:
     answers = row.live.versions.items()
     return ", ".join(f"{where} answers {told['release'] if told else 'nothing'}" for where, told in answers)
+
+
+def _agrees(rows: Sequence[Row]) -> bool | None:
+    """Tell whether all agree; None where nobody knows."""
+    if any(row.disagreements for row in rows):
+        return False
+    return None if any(row.live.unasked for row in rows) else True
 
 
 def _environment(row: Row) -> dict[str, Any]:

@@ -26,7 +26,8 @@ def verify(env: str, *, timeout: float, revert: bool) -> None:
     """Wait for an answer; take the release back where it is a definite no and that was asked for."""
     settings = find()
     line = trunk(settings)
-    watched = verifying.Watched(line, env, _looker(settings, line, env))
+    look = looker(settings, line, env, cache(Argocd), cache(Kube), cache(lambda: connect(line)))
+    watched = verifying.Watched(line, env, look)
     verdict = verifying.wait(watched, timeout=timeout, say=say)
     conclude(line, env, watched.begun, verdict, timeout=timeout, revert=revert)
 
@@ -53,10 +54,17 @@ def conclude(line: Trunk, env: str, begun: Record | None, verdict: Verdict, *, t
         )
 
 
-def _looker(settings: Settings, line: Trunk, env: str) -> Look:
+def looker(
+    settings: Settings,
+    line: Trunk,
+    env: str,
+    argocd: Callable[[], live.Applications],
+    kube: Callable[[], live.Cluster],
+    forge: Callable[[], verifying.Statuses],
+) -> Look:
+    """Choose whom to ask: this machine's server, or Argo CD and where that cannot be asked the forge; then the pods."""
     if settings.target == "local":
         return lambda record, now, tip: verifying.of_local(record, live.on_this_machine(settings, env))
-    kube, argocd, forge = cache(Kube), cache(Argocd), cache(lambda: connect(line))
 
     def look(record: Record, now: Standing, tip: str) -> Verdict:
         seen = live.in_cluster(line.git, settings.slug, env, argocd, kube)
