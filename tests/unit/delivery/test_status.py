@@ -336,3 +336,15 @@ def test_watching_says_only_what_is_new() -> None:
     last = command.follow(lambda: Asked("tip", [join(next(looks))]), command.printer(heard.append), lambda: next(rest))
     assert ["Degraded" in line for line in heard] == [False, True, True, False]
     assert last.rows[0].disagreements == ()
+
+
+def test_who_interrupts_gets_the_last_answer() -> None:
+    looks = iter([replace(WELL, app=app(health="Degraded"))])
+
+    def look() -> Asked:
+        for live in looks:
+            return Asked("tip", [join(live)])
+        raise KeyboardInterrupt
+
+    last = command.follow(look, lambda _: None, lambda: True)
+    assert len(last.rows[0].disagreements) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsons
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 
 from mlops.commands import status_text as texts
@@ -44,12 +45,14 @@ def look(settings: Settings, argocd: Callable[[], live.Applications], kube: Call
 
 
 def follow(look: Callable[[], Asked], show: Callable[[Asked], None], rest: Callable[[], bool]) -> Asked:
-    """Look and show, again as long as `rest` says so; gives what was seen last."""
-    while True:
-        asked = look()
-        show(asked)
-        if not rest():
-            return asked
+    """Look and show, again as long as `rest` says so and nobody interrupts; gives what was seen last."""
+    asked = look()
+    show(asked)
+    with suppress(KeyboardInterrupt):
+        while rest():
+            asked = look()
+            show(asked)
+    return asked
 
 
 def conclude(asked: Asked) -> None:
@@ -70,10 +73,7 @@ def conclude(asked: Asked) -> None:
 
 
 def _rest() -> bool:
-    try:
-        time.sleep(EVERY)
-    except KeyboardInterrupt:
-        return False
+    time.sleep(EVERY)
     return True
 
 
