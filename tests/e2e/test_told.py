@@ -168,6 +168,10 @@ def project(place: Place, forge: Receiver, tmp_path: Path) -> Iterator[LivingPro
     yield LivingProject(baked.path, tmp_path / "envs")
     for what in (f"applicationset/{slug}", f"application/{slug}-staging", f"appproject/{slug}"):
         place.kubectl("-n", "argocd", "delete", what, "--ignore-not-found", "--wait=false", expect=None)
+    # An apply that speaks of nothing takes back what its manager had placed.
+    for kind, name in (("ConfigMap", "argocd-notifications-cm"), ("Secret", "argocd-notifications-secret")):
+        empty = json.dumps({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": "argocd"}})
+        place.kubectl("apply", "--server-side", "--field-manager", f"mlops-{slug}", "-f", "-", stdin=empty, expect=None)
     place.kubectl("delete", "namespace", f"{slug}-staging", "--ignore-not-found", "--wait=false", expect=None)
 
 
