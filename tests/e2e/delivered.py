@@ -97,7 +97,7 @@ class DeliveredProject(LivingProject):
 
     def pods(self, env: str = "staging") -> list[dict[str, Any]]:
         """List the server's pods that are not ending."""
-        labels = f"app.kubernetes.io/instance={self.slug},mlops/role!=smoke"
+        labels = f"app.kubernetes.io/instance={self.slug},app.kubernetes.io/name=mlops"
         text = self.place.kubectl("-n", self.namespace(env), "get", "pods", "-l", labels, "-o", "json")
         return [pod for pod in json.loads(text)["items"] if "deletionTimestamp" not in pod["metadata"]]
 
@@ -157,8 +157,9 @@ class DeliveredProject(LivingProject):
 
     @contextmanager
     def load(self, env: str = "staging") -> Iterator[Load]:
-        """Ask without a pause, a new connection each time, while the body runs."""
-        load = Load(self.address(env))
+        """Ask for a prediction without a pause, a new connection each time, while the body runs."""
+        examples = json.loads((self.path / "build/bundle/smoke.json").read_text(encoding="utf-8"))
+        load = Load(self.address(env), json.dumps({"rows": examples["rows"][1:2]}))
         thread = threading.Thread(target=load.run, daemon=True)
         thread.start()
         try:
@@ -173,6 +174,7 @@ class Load:
     """Constant load: what was answered, what was lost, and what was refused and asked again at once."""
 
     address: tuple[str, int]
+    body: str
     answered: int = 0
     refused: int = 0
     lost: list[str] = field(default_factory=list)
@@ -189,7 +191,7 @@ class Load:
 
     def _ask(self, again: int = 5) -> None:
         try:
-            _asked(self.address, "/version")
+            _asked(self.address, "/predict", self.body)
         except ConnectionRefusedError:
             if not again:
                 raise
@@ -197,10 +199,10 @@ class Load:
             self._ask(again - 1)
 
 
-def _asked(address: tuple[str, int], path: str) -> dict[str, Any]:
+def _asked(address: tuple[str, int], path: str, body: str | None = None) -> dict[str, Any]:
     connection = http.client.HTTPConnection(*address, timeout=5)
     try:
-        connection.request("GET", path)
+        connection.request("GET" if body is None else "POST", path, body)
         answer = connection.getresponse()
         body = answer.read()
         assert answer.status == 200, f"{answer.status}: {body[:200]!r}"
