@@ -198,3 +198,11 @@ def test_no_cluster_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
     with pytest.raises(MlopsError, match="No Kubernetes cluster is configured"):
         Kube()
+
+
+def test_a_pod_that_is_ready_again_is_no_trouble() -> None:
+    pods = copy.deepcopy(RECORDED["broken"]["pods"])
+    for pod in pods:
+        for condition in pod["status"]["conditions"]:
+            condition["status"] = "True"
+    assert explain(pods, [], [], RECORDED["broken"]["events"]) == []
