@@ -206,3 +206,19 @@ def test_a_pod_that_is_ready_again_is_no_trouble() -> None:
         for condition in pod["status"]["conditions"]:
             condition["status"] = "True"
     assert explain(pods, [], [], RECORDED["broken"]["events"]) == []
+
+
+def test_an_old_replicaset_without_pods_is_no_trouble() -> None:
+    old = copy.deepcopy(RECORDED["quota"]["replicasets"])
+    old[0]["spec"]["replicas"] = 0
+    assert explain([], old, [], []) == []
+
+
+def test_a_job_that_cannot_start_is_told_unless_the_server_says_the_same() -> None:
+    server = next(pod for pod in RECORDED["broken"]["pods"] if pod["metadata"]["name"].startswith("image"))
+    smoke = copy.deepcopy(server)
+    smoke["metadata"] |= {"name": "smoke-1", "ownerReferences": [{"kind": "Job", "name": "smoke"}]}
+    job = {"metadata": {"name": "smoke"}, "status": {}}
+    (alone,) = explain([smoke], [], [job], [])
+    assert alone.words.startswith("Pod smoke-1 of job smoke cannot pull its image")
+    assert [trouble.name for trouble in explain([smoke, server], [], [job], [])] == [server["metadata"]["name"]]

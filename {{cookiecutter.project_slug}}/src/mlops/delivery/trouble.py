@@ -78,9 +78,8 @@ def _of_pod(pod: Json, events: Sequence[Json]) -> Iterator[Trouble]:
 
 def _unplaced(pod: Json) -> tuple[str, str] | None:
     placed = _condition(pod, "PodScheduled")
-    if placed.get("status") != "False":
-        return None
-    return "unschedulable", f"finds no node: {sentence(placed.get('message'))}"
+    words = f"finds no node: {sentence(placed.get('message'))}"
+    return ("unschedulable", words) if placed.get("status") == "False" else None
 
 
 def _waiting(pod: Json) -> tuple[str, str] | None:
