@@ -15,6 +15,7 @@ from unit.delivery.world import STAGING, Clone, found, no_sleep, sh
 from mlops.contract.errors import MlopsError
 from mlops.delivery import check as module
 from mlops.delivery.check import Finding, check
+from mlops.delivery.check_new import Rules
 from mlops.delivery.layout import machine_files
 from mlops.delivery.promote import Way, promote
 
@@ -102,6 +103,19 @@ def test_a_revert_of_a_revert_brings_back_what_stood(project: Clone) -> None:
 def test_a_promotion_is_what_staging_runs(project: Clone) -> None:
     put(project, "production", "staging")
     assert words(project) == "production: gets what staging runs, byte for byte."
+
+
+def test_staging_gets_no_promotion(project: Clone) -> None:
+    project.sh("checkout", "--quiet", "main")
+    project.ship("4")
+    assert promote(project.trunk, Way("staging", "production"), sleep=no_sleep).kind == "done"
+    project.pull()
+    project.commit("Taken out of history", {"deploy/envs/canary/values.yaml": "replicas: 1\n"})
+    project.push()
+    project.sh("checkout", "--quiet", "-B", "branch", "main")
+    put(project, "canary", "production")
+    assert words(project) == "canary: gets what production runs, byte for byte."
+    assert any(f.no for f in check(project.git, project.trunk.known(), rules=Rules(first="canary")))
 
 
 def test_a_promotion_of_what_staging_no_longer_runs_is_refused(project: Clone) -> None:
@@ -330,5 +344,5 @@ def test_mutant_that_looks_at_the_end_alone_lets_a_forged_record_in(
     another_id(project)
     project.sh("revert", "--no-edit", "HEAD")
     real = module._environment
-    monkeypatch.setattr(module, "_environment", lambda git, base, env, states: real(git, base, env, states[-1:]))
+    monkeypatch.setattr(module, "_environment", lambda *of: real(*of[:3], of[3][-1:], of[4]))
     assert not no(project)

@@ -10,7 +10,7 @@ from mlops.cli.model import Env
 
 app = typer.Typer()
 image = typer.Typer(no_args_is_help=True, help="The image of the model and its server.")
-release = typer.Typer(invoke_without_command=True, help="Release a model, or check who else changes deploy/envs.")
+release = typer.Typer(invoke_without_command=True, help="Gate the model once more and commit its record to main.")
 app.add_typer(image, name="image")
 app.add_typer(release, name="release")
 
@@ -66,11 +66,18 @@ def release_(
 @release.command("check")
 def release_check(
     base: Annotated[str | None, typer.Option(help="What it would be merged into; default the main branch.")] = None,
+    first: Annotated[
+        str, typer.Option(help="The environment that new releases go to; the others get promotions.")
+    ] = "staging",
 ) -> None:
-    """Check a branch that touches only deploy/envs: a rollback, a promotion, or people's values; exit 1 if neither."""
+    """Check a branch of deploy/envs alone: a rollback, promotion, new release or people's values; exit 1 if none.
+
+    A new release passes when its image is the one that the registry has for it, and its files fit to its commit. The
+    verdict on its model is that of the gate on main, which this check cannot repeat.
+    """
     from mlops.commands import release as command
 
-    command.check(base)
+    command.check(base, first=first)
 
 
 @app.command()

@@ -18,17 +18,20 @@ from mlops.delivery import history as histories
 from mlops.delivery import promote as promotes
 from mlops.delivery import release as releases
 from mlops.delivery import rollback as rollbacks
+from mlops.delivery.check_new import Rules
 from mlops.delivery.dvc import Dvc
 from mlops.delivery.forge import connect
 from mlops.delivery.git import Git
 from mlops.delivery.image import identity
 from mlops.delivery.layout import ENVS, require_environment
+from mlops.delivery.presence import Presence
 from mlops.delivery.promote import Way
 from mlops.delivery.publish import Land, push
 from mlops.delivery.pull_request import ByPullRequest
 from mlops.delivery.release import Decision
 from mlops.delivery.remote import link_remote
 from mlops.delivery.soak import healthy_since
+from mlops.delivery.stock import stock
 from mlops.delivery.trunk import Trunk, trunk
 from mlops.gates import anchor
 from mlops.gates import report as reports
@@ -85,14 +88,15 @@ def _known(settings: Settings, line: Trunk, commit: str, env: str, name: str) ->
     return report if same and report["base"] in (commit, tip) and not report["overrides"] else None
 
 
-def check(base: str | None) -> None:
+def check(base: str | None, *, first: str = "staging") -> None:
     """Check what the branch does to environments; exit 1 where only mlops may do that."""
     settings = find()
     git = Git(settings.root)
     dirty = [path for path in git.dirty() if path.startswith(f"{ENVS}/")]
     if dirty:
         raise MlopsError(f"Not committed: {', '.join(map(repr, dirty[:5]))}. Commits are checked: commit first.")
-    found = checks.check(git, base or trunk(settings).tip())
+    rules = Rules(first, stock(settings))
+    found = checks.check(git, base or trunk(settings).tip(), rules=rules)
     for finding in found:
         say(finding.words) if finding.words else None
     wrong = [finding.no for finding in found if finding.no]
@@ -114,6 +118,8 @@ def promote(from_: str, to: str, *, force: bool, via: str) -> None:
         verdict = promotes.soaked(record, way, healthy, settings.soak, datetime.now(UTC))
     if not _goes(verdict):
         return
+    if record and (note := Presence(stock(settings)).require(from_, record)):
+        say(f"image    {note}")
     report = _judge_elsewhere(settings, line, way)
     done = promotes.promote(line, way, force=force, judged=record, judged_against=_champion(report), land=land)
     say(done.words)
@@ -138,7 +144,8 @@ def rollback(env: str, to: str | None, *, via: str) -> None:
     """Restore what stood before."""
     settings = find()
     line = trunk(settings)
-    say(rollbacks.rollback(line, env, to, land=_land(settings, line, via)).words)
+    land, presence = _land(settings, line, via), Presence(stock(settings))
+    say(rollbacks.rollback(line, env, to, land=land, presence=presence).words)
 
 
 def history(env: str, *, json: bool) -> None:

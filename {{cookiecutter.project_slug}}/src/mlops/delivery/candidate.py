@@ -109,8 +109,17 @@ def read_metrics(path: Path) -> dict[str, float]:
     Raises:
         MlopsError: There are none, or one is no finite number.
     """
+    return metrics_of(_read(path), str(path))
+
+
+def metrics_of(text: bytes, path: str) -> dict[str, float]:
+    """Read the numbers under "metrics" of a report's text.
+
+    Raises:
+        MlopsError: There are none, or one is no finite number.
+    """
     try:
-        report: Any = json.loads(_read(path))
+        report: Any = json.loads(text)
         metrics, first = report["metrics"], report.get("metric")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MlopsError(f'{path}: no map under "metrics" ({error!r}). Run `dvc repro evaluate`.') from error
@@ -121,7 +130,7 @@ def read_metrics(path: Path) -> dict[str, float]:
     return {name: _finite(path, name, metrics[name]) for name in order}
 
 
-def _finite(path: Path, name: str, value: object) -> float:
+def _finite(path: str, name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise MlopsError(f"{path}: metric {name!r} is {value!r} and must be a finite number. Nothing is released.")
     return float(value)

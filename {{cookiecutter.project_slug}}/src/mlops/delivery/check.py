@@ -1,4 +1,4 @@
-"""Check a branch that touches only deploy/envs: a whole release that stood, a promotion, or people's values."""
+"""Check a branch that touches only deploy/envs: what stood, a promotion, a release that is what it says, values."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlops.contract.errors import MlopsError
+from mlops.delivery.check_new import Rules, fresh, refusals
 from mlops.delivery.check_words import Known, explain
 from mlops.delivery.git import Entry, Git, complaint
 from mlops.delivery.history import held, history, order_of
@@ -13,6 +14,10 @@ from mlops.delivery.layout import ENVS, PEOPLES, RECORD, environments, folder, m
 from mlops.delivery.records import parse
 
 Files = Mapping[str, Entry]
+GETS = (
+    "gets the new release {}. Its image is there, and its files belong together. Whether its model is good enough "
+    "is the verdict of main's own gate: this check cannot repeat it."
+)
 
 
 @dataclass(frozen=True)
@@ -24,16 +29,17 @@ class Finding:
     no: str = ""
 
 
-def check(git: Git, base: str, head: str = "HEAD") -> list[Finding]:
+def check(git: Git, base: str, head: str = "HEAD", rules: Rules | None = None) -> list[Finding]:
     """Check what merging `head` into `base` would change, and every commit on the way: a rebase merge lands them all.
 
     Args:
         git: The repository, with its full history.
         base: The newest commit of the branch that it would be merged into.
         head: The branch.
+        rules: Where new releases may go, and where their images are; default: there may be none.
 
     Raises:
-        MlopsError: It changes files elsewhere, or nothing, or cannot be compared.
+        MlopsError: It changes files elsewhere, or cannot be compared, or nobody can say what a new image is.
     """
     git.require_full_history()
     base, head = git.rev_parse(base), git.rev_parse(head)
@@ -52,7 +58,7 @@ def check(git: Git, base: str, head: str = "HEAD") -> list[Finding]:
     touched = {path.partition("/")[0] for path in inside}
     states = [*git.text("rev-list", "--reverse", head, f"^{base}").split(), merged]
     known = touched.union(*(environments(git, rev) for rev in states))
-    found = [_environment(git, base, env, states) for env in sorted(known)]
+    found = [_environment(git, base, env, states, rules or Rules()) for env in sorted(known)]
     return [finding for finding in found if finding.no or finding.env in touched]
 
 
@@ -79,7 +85,7 @@ def _merged(git: Git, base: str, head: str) -> str | None:
     return None if done.returncode else done.stdout.decode().split()[0]
 
 
-def _environment(git: Git, base: str, env: str, states: Sequence[str]) -> Finding:
+def _environment(git: Git, base: str, env: str, states: Sequence[str], rules: Rules) -> Finding:
     """Judge each state of an environment that the branch would bring to main; the last is what it ends with."""
     now, last = machine_files(git, base, env), machine_files(git, states[-1], env)
     if last and PEOPLES - git.ls(states[-1], folder(env)).keys():
@@ -87,23 +93,27 @@ def _environment(git: Git, base: str, env: str, states: Sequence[str]) -> Findin
     unchanged = found = Finding(env, f"{env}: its release stays as it is; values.yaml is people's.")
     for rev in states:
         after = machine_files(git, rev, env)
-        found = found if after == now else _state(git, base, env, after)
+        found = found if after == now else _state(git, base, env, after, rules)
         if found.no:
             at = f" (commit {rev[:10]})" if rev != states[-1] else ""
             return Finding(env, "", f"{found.no}{at}")
     return found if last != now else unchanged
 
 
-def _state(git: Git, base: str, env: str, after: Files) -> Finding:
+def _state(git: Git, base: str, env: str, after: Files, rules: Rules) -> Finding:
     if not after:
         return Finding(env, f"{env}: its release is taken away. Its pods stay and keep serving what they serve.")
     for known in _stood(git, base, env):
         if known.files == after and _readable(git, known):
             return Finding(env, f"{env}: goes back to what stood from {known.rev[:10]} on, byte for byte.")
-    sources = list(_sources(git, base, env))
+    # The first environment gets new releases: what stands further down has been there already.
+    sources = [] if env == rules.first else list(_sources(git, base, env))
     for known in sources:
         if known.files == after and not known.held:
             return Finding(env, f"{env}: gets what {known.env} runs, byte for byte.")
+    new = fresh(git, base, env, after, rules) if rules.stock else None
+    if new:
+        return Finding(env, f"{env}: {GETS.format(new.record.id)}", " ".join(refusals(new)))
     elsewhere = (known for source in sources for known in _stood(git, base, source.env))
     past = next((known for known in elsewhere if known.files == after), None)
     return Finding(env, "", explain(git, env, after, [*_stood(git, base, env), *sources], past))

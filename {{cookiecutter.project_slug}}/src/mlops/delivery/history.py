@@ -127,9 +127,13 @@ def taken_back(standings: Sequence[Standing]) -> dict[str, Standing]:
 def next_id(git: Git, rev: str, day: date) -> str:
     """Give the next free release id of a UTC day, counted over all environments."""
     prefix = f"{day:%Y%m%d}-"
-    given = [s.record.id for s in _changes(git, rev, f"{ENVS}/*/{RECORD}") if s.record]
-    counts = [int(id_.removeprefix(prefix)) for id_ in given if id_.startswith(prefix)]
+    counts = [int(record.id.removeprefix(prefix)) for record in given(git, rev) if record.id.startswith(prefix)]
     return f"{prefix}{max(counts, default=0) + 1}"
+
+
+def given(git: Git, rev: str) -> list[Record]:
+    """List every record that a change along the first-parent line put anywhere."""
+    return [standing.record for standing in _changes(git, rev, f"{ENVS}/*/{RECORD}") if standing.record]
 
 
 def _changes(git: Git, rev: str, pathspec: str) -> list[Standing]:

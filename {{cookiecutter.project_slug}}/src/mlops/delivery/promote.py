@@ -66,7 +66,8 @@ def decide(question: Question, way: Way, *, force: bool = False) -> Decision:
     """Decide by both histories whether a promotion goes out. See design.md, *Held* and *Order*.
 
     Raises:
-        Refused: There is nothing to promote, or what stands in either is unreadable; no force gets past it.
+        Refused: There is nothing to promote, or it is older than what the target has had; no force gets past it.
+        MlopsError: What stands in either is unreadable.
     """
     record = _promotable(question, way)
     if question.champion == record:
@@ -171,7 +172,7 @@ def _promotable(question: Question, way: Way) -> Record:
 
 def _require_readable(env: str, standings: Sequence[Standing]) -> None:
     if standings and standings[0].problem:
-        raise Refused(
+        raise MlopsError(
             f"{standings[0].problem} It came to {env} by {standings[0].by}. "
             f"`mlops rollback --env {env}` restores what stood before."
         )

@@ -15,13 +15,23 @@ ACCEPT = {"Accept": ", ".join((*MANIFESTS, *INDEXES))}
 PAGE = 1000
 
 
-def lookup(repository: str, reference: str) -> str | None:
+def lookup(repository: str, reference: str, *, patient: bool = True) -> str | None:
     """Find the digest of a tag (or of a digest); None where the repository has none such.
+
+    Args:
+        repository: `REGISTRY/NAME`.
+        reference: The tag or digest.
+        patient: Try again, and wait long; else ask once and wait for seconds.
 
     Raises:
         MlopsError: The registry cannot be reached, refuses, or answers with an error.
     """
-    return _digest(Client(repository), reference)
+    return _digest(Client(repository, patient=patient), reference)
+
+
+def known(repository: str) -> bool:
+    """Tell whether the registry knows a repository, and lets us see it."""
+    return bool(Client(repository, patient=False).ask("GET", "tags/list?n=1").status_code == 200)
 
 
 def labels(repository: str, digest: str) -> dict[str, str]:

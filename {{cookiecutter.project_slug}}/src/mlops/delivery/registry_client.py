@@ -14,6 +14,7 @@ from mlops.contract.errors import MlopsError
 ATTEMPTS = 4
 PAUSE = 0.5
 SECONDS = 30
+HURRIED = 5
 REPOSITORY = re.compile(r"[a-z0-9.-]+(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+")
 PASSING = frozenset({429, 500, 502, 503, 504})
 DENIED = frozenset({401, 403})
@@ -23,7 +24,8 @@ HUB = "docker.io"
 class Client:
     """One repository of a registry; made anew for each task, since a token is good for one task and some minutes."""
 
-    def __init__(self, repository: str) -> None:
+    def __init__(self, repository: str, *, patient: bool = True) -> None:
+        self._attempts, self._seconds = (ATTEMPTS, SECONDS) if patient else (1, HURRIED)
         self.repository = require_repository(repository)
         self.host, _, self.name = repository.partition("/")
         self._url = f"{'http' if plain(repository) else 'https'}://{_server(self.host)}"
@@ -58,7 +60,7 @@ class Client:
         from oras.provider import Registry
 
         client = Registry(hostname=self.host, insecure=plain(self.repository))
-        _limit(client.session, local=plain(self.repository))
+        _limit(client.session, self._seconds, local=plain(self.repository))
         hello = self._send(lambda: client.session.get(f"{self._url}/v2/"))
         basic = hello.headers.get("Www-Authenticate", "").lower().startswith("basic")
         if basic:
@@ -80,7 +82,7 @@ class Client:
 
         retrying = Retrying(
             retry=retry_if_exception(worth_it) | retry_if_result(lambda answer: answer.status_code in PASSING),
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=stop_after_attempt(self._attempts),
             wait=wait_exponential_jitter(multiplier=PAUSE, jitter=PAUSE),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
@@ -131,8 +133,8 @@ def _bare(client: Any, url: str, method: str, headers: dict[str, str]) -> Any:
     return client.do_request.__wrapped__(client, url, method, headers=headers)
 
 
-def _limit(session: Any, *, local: bool) -> None:
-    session.request = partial(session.request, timeout=SECONDS)
+def _limit(session: Any, seconds: int, *, local: bool) -> None:
+    session.request = partial(session.request, timeout=seconds)
     if local:
         session.trust_env = False  # nor is a proxy of the environment asked for what runs here
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mlops.contract.errors import MlopsError, Refused
 from mlops.delivery.history import Standing, history
 from mlops.delivery.layout import machine_files, replacement, require_environment
+from mlops.delivery.presence import Presence
 from mlops.delivery.publish import ATTEMPTS, Draft, Land, Outcome, Sleep, publish
 from mlops.delivery.records import Record
 from mlops.delivery.trunk import Trunk
@@ -47,6 +48,7 @@ def rollback(
     attempts: int = ATTEMPTS,
     sleep: Sleep = time.sleep,
     land: Land | None = None,
+    presence: Presence | None = None,
 ) -> Outcome:
     """Roll an environment back by one commit, as `git revert` would; `values.yaml` stays as it is.
 
@@ -59,9 +61,10 @@ def rollback(
         attempts: How often to try when others push at the same time.
         sleep: How to wait between attempts.
         land: How the commit gets there; default by a push.
+        presence: Tells whether the image is still there; default: nobody is asked.
 
     Raises:
-        Refused: There is nothing to go back to.
+        Refused: There is nothing to go back to, or its image is gone.
         MlopsError: The release is unknown, somebody changed the environment meanwhile, or main cannot be moved.
     """
     seen: list[str] = []
@@ -76,17 +79,23 @@ def rollback(
         target = choose(env, standings, to)
         if target.ended_by is None:
             return Outcome("nothing", f"{env} has {target.record.id} already: nothing to do.", target.record)
+        note = _note(presence, env, target.record, standings)
         files = machine_files(trunk.git, f"{target.ended_by.sha}^1", env)
         return Draft(
             env,
             target.record,
             replacement(trunk.git, base, env, files),
             _message(env, standings[0], target, why),
-            f"{env} goes back to {target.record.id}.",
+            f"{env} goes back to {target.record.id}.{note}",
             f"mlops/rollback-{env}-{target.record.id}",
         )
 
     return publish(trunk, draft, attempts=attempts, sleep=sleep, land=land)
+
+
+def _note(presence: Presence | None, env: str, record: Record, standings: Sequence[Standing]) -> str:
+    others = (s.record for s in standings if s.record and s.record != standings[0].record)
+    return presence.require(env, record, others) if presence else ""
 
 
 def _require_unchanged(env: str, standings: Sequence[Standing], seen: list[str]) -> None:
