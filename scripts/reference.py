@@ -28,7 +28,8 @@ def _leaves(command: Any, name: str) -> list[tuple[str, Any]]:
     inner = getattr(command, "commands", None)
     if inner is None:
         return [(name, command)]
-    return [leaf for word, sub in inner.items() for leaf in _leaves(sub, f"{name} {word}")]
+    itself = [(name, command)] if command.invoke_without_command else []
+    return [*itself, *(leaf for word, sub in inner.items() for leaf in _leaves(sub, f"{name} {word}"))]
 
 
 def _section(name: str, command: Any) -> str:

@@ -37,7 +37,7 @@ def said(program: str) -> list[tuple[str, str]]:
 def test_an_mlops_command_exists_with_its_options(document: str, command: str) -> None:
     _, *words = shlex.split(command)
     at = get_command(app)
-    while words and hasattr(at, "commands"):
+    while words and hasattr(at, "commands") and not (at.invoke_without_command and words[0].startswith("-")):
         assert words[0] in at.commands, f"{document}: {command!r}: there is no {words[0]!r}"
         at = at.commands[words.pop(0)]
     known = {option for parameter in at.params for option in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
@@ -48,7 +48,9 @@ def test_an_mlops_command_exists_with_its_options(document: str, command: str) -
 def test_a_make_command_exists(document: str, command: str) -> None:
     inside = document.startswith(PROJECT.name) or "cookiecutter ." in WORDS[document]
     files = [ROOT / "Makefile", *((PROJECT / "Makefile", PROJECT / "example.mk") if inside else ())]
-    targets = {t for file in files for t in re.findall(r"^([a-z-]+):", file.read_text(encoding="utf-8"), re.MULTILINE)}
+    targets = {
+        t for file in files for t in re.findall(r"^([a-z0-9-]+):", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
     wanted = [word for word in shlex.split(command)[1:] if "=" not in word and not word.startswith("(")]
     assert set(wanted) <= targets, f"{document}: {command!r}"
 
