@@ -15,7 +15,8 @@ from unit.delivery import project as whole
 from unit.delivery.registry_server import FakeRegistry, serving
 from unit.delivery.world import NOON, STAGING, Clone, found, hexed, no_sleep
 
-from mlops.contract.errors import MlopsError
+from mlops.commands import release as commands
+from mlops.contract.errors import MlopsError, Refused
 from mlops.delivery import check_new as module
 from mlops.delivery import registry_client
 from mlops.delivery.builder import LocalBuilder
@@ -322,7 +323,9 @@ def test_a_registry_that_hides_the_repository_is_no_answer(new: Proposed) -> Non
     assert caught.value.exit_code == 2
 
 
-def test_the_local_target_counts_the_files_of_the_image(project: Clone, tmp_path: Path) -> None:
+def test_the_local_target_counts_the_files_of_the_image(
+    project: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     model, contract = tmp_path / "laid/bundle/model.onnx", tmp_path / "laid/bundle/contract.yaml"
     model.parent.mkdir(parents=True)
     model.write_text("model 2")
@@ -342,6 +345,11 @@ def test_the_local_target_counts_the_files_of_the_image(project: Clone, tmp_path
     project.write({".dvc/config": whole.CONFIG})
     propose(project, stock, digest)
     assert not no()
+    monkeypatch.setattr(commands, "find", lambda: stock.settings)
+    commands.check(None)
+    assert "staging: gets the new release 20130501-2" in capsys.readouterr().out
+    with pytest.raises(Refused, match="new releases go to production alone"):
+        commands.check(None, first="production")
     image = builder.path(digest)
     (image / "bundle/model.onnx").write_text("another model")
     assert "the image of its identity is sha256:" in no()
