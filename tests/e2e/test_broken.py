@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ ZEROS = "0" * 64
 def project(deliver: Deliver) -> DeliveredProject:
     project = deliver("broken")
     values = project.path / "deploy/envs/staging/values.yaml"
-    values.write_text(values.read_text(encoding="utf-8") + "progressDeadline: 20\n", encoding="utf-8")
+    text = values.read_text(encoding="utf-8") + "server: {startup: 15}\nprogressDeadline: 20\n"
+    values.write_text(text, encoding="utf-8")
     project.push("Notice soon that a release does not come up")
     project.mlops("release", "--env", "staging")
     project.pull()
@@ -32,9 +34,23 @@ def break_model(project: DeliveredProject) -> dict[str, Any]:
     return {"model": {"sha256": ZEROS}}
 
 
+def break_answers(project: DeliveredProject) -> dict[str, Any]:
+    """Push an image whose model does not answer what it answered in training."""
+    path = project.path / "build/bundle/smoke.json"
+    examples = json.loads(path.read_text(encoding="utf-8"))
+    for prediction in examples["predictions"]:
+        prediction["probability"] = 1 - prediction["probability"]
+    path.write_text(json.dumps(examples), encoding="utf-8")
+    *_, built, reference = project.mlops("image", "build", "--push").splitlines()
+    project.dvc("checkout", "--force", "build/bundle")
+    repository, _, digest = reference.partition("@")
+    return {"identity": built.split()[1], "image": {"repository": repository, "digest": digest}}
+
+
 BREAKS = {
     "an image that is not there": (break_image, "because"),
     "a model that is not the record's": (break_model, "because"),
+    "answers that are not those of training": (break_answers, "because"),
 }
 
 
