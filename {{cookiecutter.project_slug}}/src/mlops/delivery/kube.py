@@ -14,6 +14,8 @@ from mlops.delivery.trouble import Trouble, explain, instant, is_ready
 
 SECONDS = (3.05, 10.0)  # to connect, to answer
 PORT = 8000
+SERVER = "server"  # the chart's name of the container; a mesh may add others
+ENDED = ("Succeeded", "Failed")
 Json = Mapping[str, Any]
 
 
@@ -51,6 +53,8 @@ class Kube:
 
     def pods(self, namespace: str, selector: str) -> list[Pod]:
         """List the pods that a label selector finds, oldest first, without jobs' and without those that are ending.
+
+        Nor those that have ended, which no container runs in any more: an evicted pod stays listed for a long time.
 
         Raises:
             MlopsError: The cluster does not answer, or does not let us.
@@ -153,12 +157,14 @@ def _configuration() -> tuple[str, Any]:
 def _serves(item: Json) -> bool:
     meta = item["metadata"]
     owners = {owner.get("kind") for owner in meta.get("ownerReferences") or ()}
-    return "Job" not in owners and not meta.get("deletionTimestamp")
+    ended = (item.get("status") or {}).get("phase") in ENDED
+    return "Job" not in owners and not meta.get("deletionTimestamp") and not ended
 
 
 def _pod(item: Json) -> Pod:
     meta, status = item["metadata"], item.get("status") or {}
-    container: Json = next(iter(status.get("containerStatuses") or ()), {})
+    containers: list[Json] = list(status.get("containerStatuses") or ())
+    container = next((one for one in containers if one.get("name") == SERVER), next(iter(containers), {}))
     return Pod(
         name=str(meta["name"]),
         release=(meta.get("annotations") or {}).get("mlops/release"),

@@ -101,7 +101,7 @@ def of_pods(slug: str, env: str, kube: Callable[[], Cluster]) -> Live:
     namespace = name_of(slug, env)
     try:
         cluster = kube()
-        pods = cluster.pods(namespace, f"app.kubernetes.io/instance={slug},mlops/role!=smoke")
+        pods = cluster.pods(namespace, f"app.kubernetes.io/instance={slug}")
     except MlopsError as error:
         return Live("argocd", unasked={"pods": str(error)})
     live = _with_versions(Live("argocd", pods=tuple(pods)), cluster, namespace)
