@@ -24,7 +24,8 @@ EVERY = 2.0  # seconds between two looks of --watch
 
 def status(*, watch: bool, json: bool) -> None:
     """Print what each environment should run and what runs; exit 1 where they disagree, 2 where nobody answered."""
-    settings, kube, argocd = find(), cache(Kube), cache(Argocd)
+    settings, kube = find(), cache(Kube)
+    argocd = cache(lambda: Argocd(project=settings.slug))
     asked = follow(lambda: look(settings, argocd, kube), _shower(json, watch), _rest if watch else lambda: False)
     conclude(asked)
 

@@ -26,7 +26,8 @@ def verify(env: str, *, timeout: float, revert: bool) -> None:
     """Wait for an answer; take the release back where it is a definite no and that was asked for."""
     settings = find()
     line = trunk(settings)
-    look = looker(settings, line, env, cache(Argocd), cache(Kube), cache(lambda: connect(line)))
+    argocd = cache(lambda: Argocd(project=settings.slug))
+    look = looker(settings, line, env, argocd, cache(Kube), cache(lambda: connect(line)))
     watched = verifying.Watched(line, env, look)
     verdict = verifying.wait(watched, timeout=timeout, say=say)
     conclude(line, env, watched.begun, verdict, timeout=timeout, revert=revert)

@@ -31,7 +31,9 @@ def healthy_since(settings: Settings, trunk: Trunk, env: str) -> datetime | None
         return None
     if settings.target == "local":
         return of_local(settings, env, now.record)
-    return of_cluster(trunk, env, now, lambda: Argocd().get(f"{settings.slug}-{env}"), lambda: connect(trunk))
+    return of_cluster(
+        trunk, env, now, lambda: Argocd(project=settings.slug).get(f"{settings.slug}-{env}"), lambda: connect(trunk)
+    )
 
 
 def of_local(settings: Settings, env: str, record: Record) -> datetime | None:
