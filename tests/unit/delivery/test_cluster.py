@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import yaml
 
 from mlops.commands import cluster as command
 from mlops.contract.errors import MlopsError
@@ -98,10 +99,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "pyproject.toml").write_text(
         '[project]\nname = "model"\n[tool.mlops]\npackage = "m"\nfeatures = "m.f"\nmodel = "m.m"\n', encoding="utf-8"
     )
-    generators = [{"git": {"repoURL": HTTPS}}]
+    spec = {
+        "generators": [{"git": {"repoURL": HTTPS, "revision": "main"}}],
+        "template": {"spec": {"source": {"targetRevision": "main"}}},
+    }
     place(root, "project", kind="AppProject", name="model")
     place(root, "notifications", kind="ConfigMap", name="argocd-notifications-cm", data={"trigger.model": "[]"})
-    place(root, "applicationset", kind="ApplicationSet", name="model", spec={"generators": generators})
+    place(root, "applicationset", kind="ApplicationSet", name="model", spec=spec)
     monkeypatch.chdir(root)
     for name in ("MLOPS_GIT_TOKEN", "MLOPS_GIT_USERNAME", "MLOPS_GIT_SSH_KEY_FILE", "MLOPS_STATUS_TOKEN"):
         monkeypatch.delenv(name, raising=False)
@@ -176,10 +180,26 @@ def test_a_credential_must_fit_the_address(tmp_path: Path) -> None:
 def test_a_manifest_that_is_not_ours_is_not_applied(project: Path) -> None:
     place(project, "project", kind="ClusterRole", name="model")
     with pytest.raises(MlopsError, match="ClusterRole is none of AppProject, ApplicationSet, ConfigMap, Secret"):
-        bootstrap.manifests(project, "model", {})
+        bootstrap.manifests(project, "model", "main", {})
     (project / "deploy" / "argocd" / "project.yaml").unlink()
     with pytest.raises(MlopsError, match=r"project\.yaml: no readable manifest"):
-        bootstrap.manifests(project, "model", {})
+        bootstrap.manifests(project, "model", "main", {})
+
+
+@pytest.mark.parametrize("which", ["generators", "template"])
+def test_argo_cd_follows_the_branch_that_is_released(which: str, project: Path) -> None:
+    path = project / "deploy" / "argocd" / "applicationset.yaml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert bootstrap.manifests(project, "model", "main", {})
+    where = {
+        "generators": (document["spec"]["generators"][0]["git"], "revision"),
+        "template": (document["spec"]["template"]["spec"]["source"], "targetRevision"),
+    }
+    place_, key = where[which]
+    place_[key] = "trunk"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    with pytest.raises(MlopsError, match=r"follows 'main', 'trunk'.*releases would never arrive"):
+        bootstrap.manifests(project, "model", "main", {})
 
 
 @pytest.mark.parametrize(

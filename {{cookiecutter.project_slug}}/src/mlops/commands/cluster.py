@@ -23,7 +23,7 @@ def up(name: str) -> None:
 def bootstrap() -> None:
     """Apply deploy/argocd and the credentials that the environment names to the current context's cluster."""
     settings = find()
-    manifests = boot.manifests(settings.root, settings.slug, os.environ)
+    manifests = boot.manifests(settings.root, settings.slug, settings.branch, os.environ)
     cluster = Cluster()
     say(f"{'context':<10}{cluster.context} ({cluster.host})")
     cluster.check()

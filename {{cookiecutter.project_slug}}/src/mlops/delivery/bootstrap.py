@@ -21,14 +21,16 @@ def manager(slug: str) -> str:
     return f"mlops-{slug}"
 
 
-def manifests(root: Path, slug: str, environ: Mapping[str, str]) -> list[Manifest]:
+def manifests(root: Path, slug: str, branch: str, environ: Mapping[str, str]) -> list[Manifest]:
     """Read what to apply, in order: the project, secrets from the environment, notifications, applications.
 
     Raises:
-        MlopsError: A file is missing or unreadable, or a credential does not fit the repository's address.
+        MlopsError: A file is missing or unreadable, a credential does not fit the repository's address, or another
+            branch is followed than the one that is released.
     """
     project, notifications, applications = (_read(root / FOLDER / f"{name}.yaml") for name in FILES)
     url = applications["spec"]["generators"][0]["git"]["repoURL"]
+    _require_branch(applications, branch)
     return [project, *_secrets(slug, url, environ), notifications, applications]
 
 
@@ -40,6 +42,16 @@ def _read(path: Path) -> Manifest:
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise MlopsError(f"{path}: no readable manifest: {error}. Restore it from Git.") from error
     raise MlopsError(f"{path}: {found['kind']} is none of {', '.join(PLACES)} in namespace {NAMESPACE!r}. Restore it.")
+
+
+def _require_branch(applications: Manifest, branch: str) -> None:
+    spec = applications["spec"]
+    followed = {spec["generators"][0]["git"]["revision"], spec["template"]["spec"]["source"]["targetRevision"]}
+    if followed != {branch}:
+        raise MlopsError(
+            f"{FOLDER}/applicationset.yaml follows {', '.join(map(repr, sorted(followed)))}, and `branch` in "
+            f"pyproject.toml is {branch!r}: releases would never arrive. Write that as revision and targetRevision."
+        )
 
 
 def _secrets(slug: str, url: str, environ: Mapping[str, str]) -> Iterator[Manifest]:

@@ -19,8 +19,8 @@ PLACES = {
 }
 CRDS = ("applications", "applicationsets", "appprojects")
 NO_ARGOCD = (
-    "Install Argo CD 3 in its namespace 'argocd' (https://argo-cd.readthedocs.io/en/stable/getting_started/), "
-    "or `mlops cluster up` makes a cluster that has it."
+    "Install Argo CD 3.3 or newer in its namespace 'argocd' "
+    "(https://argo-cd.readthedocs.io/en/stable/getting_started/), or `mlops cluster up` makes a cluster that has it."
 )
 
 
@@ -127,7 +127,8 @@ class Cluster:
             words = json.loads(said)["message"]
         except (ValueError, KeyError, TypeError):
             words = said[:200].decode("utf-8", "replace")
-        return f"{self._who()} refuses {path!r} ({status}): {words}"
+        old = " Its Argo CD is older than 3.3, which these files need." if "unknown field" in words else ""
+        return f"{self._who()} refuses {path!r} ({status}): {words}{old}"
 
     def _who(self) -> str:
         return f"The cluster of context {self.context!r} ({self.host})"
