@@ -25,6 +25,7 @@ BUILD = {
     "buildah": ("buildah", "build", "--layers", "--timestamp", "0", "--identity-label=false"),
     "docker": ("docker", "build"),
 }
+SECONDS = 60
 ENVIRONMENT = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "SOURCE_DATE_EPOCH": "0"}
 PUSH = {"buildah": ("buildah", "push", "--quiet"), "docker": ("docker", "push", "--quiet")}
 INSPECT = {
@@ -129,13 +130,15 @@ def inspect(tool: str, reference: str, what: dict[str, str]) -> str | None:
         what: HELD, PUBLISHED or LABEL_OF.
 
     Raises:
-        MlopsError: The builder is missing.
+        MlopsError: The builder is missing, or does not answer.
     """
     command = (*INSPECT[tool], what[tool], reference)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     except FileNotFoundError as error:
         raise _missing(tool) from error
+    except subprocess.TimeoutExpired as error:
+        raise MlopsError(f"{tool} did not answer in {SECONDS} s. Does it run? Look with `{tool} info`.") from error
     return done.stdout.strip().rpartition("@")[2] or None if done.returncode == 0 else None
 
 
