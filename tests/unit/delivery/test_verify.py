@@ -333,6 +333,18 @@ def test_nothing_else_takes_anything_back(clone: Clone, verdict: Verdict, revert
     assert clone.trunk.tip() == tip
 
 
+@pytest.mark.parametrize(("path", "left"), [(f"{STAGING}/values.yaml", True), ("README.md", False)])
+def test_a_release_is_left_where_somebody_changed_its_values_since(clone: Clone, path: str, left: bool) -> None:
+    clone.ship("1")
+    second = clone.ship("2").record
+    clone.pull()
+    changed = clone.commit("Change something", {path: "replicas: 7\n"})
+    clone.push()
+    code, words = end(clone, BAD, second)
+    assert code == 1 and (clone.standing() == second) == left
+    assert (f"{changed[:10]} changed values.yaml" in words) == left
+
+
 def test_the_first_release_is_not_taken_back(clone: Clone) -> None:
     first = clone.ship("1").record
     tip = clone.trunk.tip()

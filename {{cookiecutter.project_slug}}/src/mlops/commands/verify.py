@@ -13,6 +13,7 @@ from mlops.delivery.argocd import Argocd
 from mlops.delivery.forge import connect
 from mlops.delivery.history import Standing
 from mlops.delivery.kube import Kube
+from mlops.delivery.layout import folder
 from mlops.delivery.records import Record
 from mlops.delivery.rollback import rollback
 from mlops.delivery.trunk import Trunk, trunk
@@ -85,9 +86,24 @@ def looker(
 def _take_back(line: Trunk, env: str, record: Record, verdict: Verdict) -> str:
     """Take the release back once, if main still names it, and say what stands after that."""
     try:
+        if changed := _changed_since(line, env, record):
+            return (
+                f"It is not taken back: {changed[:10]} changed values.yaml after it came, and either may be why. "
+                f"`git revert {changed[:10]}` or `mlops rollback --env {env}`."
+            )
         outcome = rollback(line, env, why=verdict.words, only=record)
     except Refused as error:
         return f"It is not taken back, and its pods do not serve: {error}"
     except MlopsError as error:
         return f"It could not be taken back: {error}"
     return f"{outcome.words} Automatic releases to {env} are held." if outcome.kind == "done" else outcome.words
+
+
+def _changed_since(line: Trunk, env: str, record: Record) -> str:
+    """Name the newest commit that changed values.yaml while the release stands; "" if none did."""
+    tip = line.tip()
+    now = verifying.standing(line.git, env, tip)
+    if now.record != record:
+        return ""
+    spec = f":(top,literal){folder(env)}/values.yaml"
+    return line.git.text("rev-list", "--first-parent", "--max-count=1", f"{now.sha}..{tip}", "--", spec)
