@@ -129,6 +129,13 @@ def test_it_can_be_left_out(tmp_path: Path) -> None:
     assert "smoke" not in str(rendered)
 
 
+def test_where_no_pod_is_wanted_nobody_is_asked(tmp_path: Path) -> None:
+    none: dict[str, Any] = {"replicas": 0}
+    assert "Job" not in {m["kind"] for m in manifests(case("minimal"), written(tmp_path / "none.yaml", none))}
+    load = {**none, "autoscaling": {"enabled": True}}
+    assert "Job" in {m["kind"] for m in manifests(case("minimal"), written(tmp_path / "load.yaml", load))}
+
+
 def test_an_ingress_leads_to_the_service(cases: dict[str, list[Manifest]]) -> None:
     ingress = of_kind("Ingress", cases["full"])
     assert ingress["metadata"]["annotations"] == {
