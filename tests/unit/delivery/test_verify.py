@@ -16,6 +16,7 @@ from mlops.contract.errors import MlopsError, Refused
 from mlops.delivery.forge import Status, connect
 from mlops.delivery.history import Standing, history
 from mlops.delivery.live import Applied, Live
+from mlops.delivery.presence import Presence
 from mlops.delivery.records import Record
 from mlops.delivery.trouble import Trouble
 from mlops.delivery.verify import (
@@ -24,7 +25,7 @@ from mlops.delivery.verify import (
     Verdict,
     Watched,
     and_pods,
-    carriers,
+    holders,
     of_app,
     of_local,
     of_statuses,
@@ -147,8 +148,8 @@ def test_only_commits_that_carry_the_record_are_asked(clone: Clone) -> None:
     clone.push()
     tip = clone.trunk.tip()
     now = history(clone.git, "staging", tip)[0]
-    assert carriers(clone.git, now, tip) == [tip, later, release]
-    assert before not in carriers(clone.git, now, tip) and side not in carriers(clone.git, now, tip)
+    assert holders(clone.git, now, tip) == [tip, later, release]
+    assert before not in holders(clone.git, now, tip) and side not in holders(clone.git, now, tip)
 
 
 def told(*verdicts: Verdict, timeout: float = 60, step: float = 5) -> tuple[Verdict, list[str], float]:
@@ -283,10 +284,12 @@ def test_the_forge_is_asked_where_argo_cd_cannot_be(clone: Clone) -> None:
         )
 
 
-def end(clone: Clone, verdict: Verdict, begun: Record | None, revert: bool = True) -> tuple[int, str]:
+def end(
+    clone: Clone, verdict: Verdict, begun: Record | None, revert: bool = True, presence: Any = None
+) -> tuple[int, str]:
     """The exit code and what is said."""
     try:
-        conclude(clone.trunk, "staging", begun, verdict, timeout=9, revert=revert)
+        conclude(clone.trunk, "staging", begun, verdict, timeout=9, revert=revert, presence=presence)
     except MlopsError as error:
         return error.exit_code, str(error)
     return 0, ""
@@ -343,6 +346,15 @@ def test_a_release_is_left_where_somebody_changed_its_values_since(clone: Clone,
     code, words = end(clone, BAD, second)
     assert code == 1 and (clone.standing() == second) == left
     assert (f"{changed[:10]} changed values.yaml" in words) == left
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_no_release_without_an_image_is_gone_back_to(clone: Clone, there: bool) -> None:
+    first, second = clone.ship("1").record, clone.ship("2").record
+    stock: Any = SimpleNamespace(has=lambda image: there)
+    code, words = end(clone, BAD, second, presence=Presence(stock))
+    assert code == 1 and clone.standing() == (first if there else second)
+    assert ("It is not taken back" in words and "is gone" in words) != there
 
 
 def test_the_first_release_is_not_taken_back(clone: Clone) -> None:

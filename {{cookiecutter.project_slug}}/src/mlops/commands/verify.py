@@ -14,8 +14,10 @@ from mlops.delivery.forge import connect
 from mlops.delivery.history import Standing
 from mlops.delivery.kube import Kube
 from mlops.delivery.layout import folder
+from mlops.delivery.presence import Presence
 from mlops.delivery.records import Record
 from mlops.delivery.rollback import rollback
+from mlops.delivery.stock import stock
 from mlops.delivery.trunk import Trunk, trunk
 from mlops.delivery.verify import Verdict
 from mlops.settings import Settings, find
@@ -31,10 +33,20 @@ def verify(env: str, *, timeout: float, revert: bool) -> None:
     look = looker(settings, line, env, argocd, cache(Kube), cache(lambda: connect(line)))
     watched = verifying.Watched(line, env, look)
     verdict = verifying.wait(watched, timeout=timeout, say=say)
-    conclude(line, env, watched.begun, verdict, timeout=timeout, revert=revert)
+    presence = Presence(stock(settings))
+    conclude(line, env, watched.begun, verdict, timeout=timeout, revert=revert, presence=presence)
 
 
-def conclude(line: Trunk, env: str, begun: Record | None, verdict: Verdict, *, timeout: float, revert: bool) -> None:
+def conclude(
+    line: Trunk,
+    env: str,
+    begun: Record | None,
+    verdict: Verdict,
+    *,
+    timeout: float,
+    revert: bool,
+    presence: Presence | None = None,
+) -> None:
     """End as the answer is; a definite no takes the release back where that was asked for.
 
     Raises:
@@ -47,7 +59,7 @@ def conclude(line: Trunk, env: str, begun: Record | None, verdict: Verdict, *, t
     elif verdict.kind == "replaced":
         say(f"{name} need not be verified any more.")
     elif verdict.kind == "no" and begun:
-        back = _take_back(line, env, begun, verdict) if revert else f"`mlops rollback --env {env}` takes it back."
+        back = _take_back(line, env, begun, verdict, presence) if revert else f"`mlops rollback --env {env}` takes it back."
         raise Refused(f"{env} does not run {name}. {verdict.words} {back}")
     else:
         unknown = "could not be asked" if verdict.kind == "unasked" else "is not known yet"
@@ -73,7 +85,7 @@ def looker(
         if "argocd" not in seen.unasked:
             compared = live.applied(line.git, env, seen.app.revision) if seen.app else None
             return verifying.and_pods(record, seen, verifying.of_app(record, seen, compared))
-        context, commits = f"mlops/{env}", verifying.carriers(line.git, now, tip)
+        context, commits = f"mlops/{env}", verifying.holders(line.git, now, tip)
         try:
             statuses = ((sha, forge().status(sha, context)) for sha in commits)
             return verifying.and_pods(record, seen, verifying.of_statuses(statuses, context))
@@ -83,7 +95,7 @@ def looker(
     return look
 
 
-def _take_back(line: Trunk, env: str, record: Record, verdict: Verdict) -> str:
+def _take_back(line: Trunk, env: str, record: Record, verdict: Verdict, presence: Presence | None) -> str:
     """Take the release back once, if main still names it, and say what stands after that."""
     try:
         if changed := _changed_since(line, env, record):
@@ -91,7 +103,7 @@ def _take_back(line: Trunk, env: str, record: Record, verdict: Verdict) -> str:
                 f"It is not taken back: {changed[:10]} changed values.yaml after it came, and either may be why. "
                 f"`git revert {changed[:10]}` or `mlops rollback --env {env}`."
             )
-        outcome = rollback(line, env, why=verdict.words, only=record)
+        outcome = rollback(line, env, why=verdict.words, only=record, presence=presence)
     except Refused as error:
         return f"It is not taken back, and its pods do not serve: {error}"
     except MlopsError as error:

@@ -103,7 +103,7 @@ def and_pods(record: Record, live: Live, verdict: Verdict) -> Verdict:
     return replace(verdict, words=f"{verdict.words} Each pod's /version is the record's.") if live.versions else verdict
 
 
-def carriers(git: Git, now: Standing, tip: str) -> list[str]:
+def holders(git: Git, now: Standing, tip: str) -> list[str]:
     """List the newest commits of main that carry the record which stands, back to the one that brought it."""
     line = git.first_parent(tip)
     return line[: line.index(now.sha) + 1][:ASKED]
