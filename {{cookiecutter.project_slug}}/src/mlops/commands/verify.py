@@ -59,7 +59,8 @@ def conclude(
     elif verdict.kind == "replaced":
         say(f"{name} need not be verified any more.")
     elif verdict.kind == "no" and begun:
-        back = _take_back(line, env, begun, verdict, presence) if revert else f"`mlops rollback --env {env}` takes it back."
+        by_hand = f"`mlops rollback --env {env}` takes it back."
+        back = _take_back(line, env, begun, verdict, presence) if revert else by_hand
         raise Refused(f"{env} does not run {name}. {verdict.words} {back}")
     else:
         unknown = "could not be asked" if verdict.kind == "unasked" else "is not known yet"
