@@ -16,7 +16,7 @@ from unit.delivery.world import hexed
 
 from mlops.commands import image as command
 from mlops.contract.errors import MlopsError
-from mlops.delivery import context, registry_client
+from mlops.delivery import context, oci, registry_client
 from mlops.delivery.builder import find_or_build
 from mlops.delivery.image import identity, manifest
 from mlops.delivery.oci import OciBuilder
@@ -254,3 +254,14 @@ def test_pin_asks_the_registry_and_else_the_builders_store(
     shutil.rmtree(tmp_path / "tools/bin")
     with pytest.raises(MlopsError, match=r"has no '3\.11-slim'"):
         command.pin(None)
+
+
+@pytest.mark.parametrize("tool", ["buildah", "docker"])
+def test_a_builder_that_hangs_is_not_waited_for(tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / tool
+    program.write_text("#!/bin/sh\nexec /bin/sleep 60\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(oci, "SECONDS", 0.1)
+    with pytest.raises(MlopsError, match=f"{tool} did not answer in 0.1 s"):
+        oci.inspect(tool, "registry.example.com/team/model:1", oci.HELD)
