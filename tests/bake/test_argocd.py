@@ -134,8 +134,12 @@ def test_a_project_allows_its_own_repository_namespaces_and_kinds_alone(baked: B
     project = read(baked, "project")
     slug, spec = project["metadata"]["name"], project["spec"]
     assert spec["sourceRepos"] == [SLUGS[slug]]
-    assert spec["destinations"] == [{"server": "https://kubernetes.default.svc", "namespace": f"{slug}-*"}]
-    assert spec["clusterResourceWhitelist"] == [{"group": "", "kind": "Namespace", "name": f"{slug}-*"}]
+    # By name: `<slug>-*` would be the namespaces of `<slug>-eu` too.
+    names = [f"{slug}-{env}" for env in ("staging", "production")]
+    assert [path.name for path in sorted((baked.path / "deploy/envs").iterdir())] == ["production", "staging"]
+    server = "https://kubernetes.default.svc"
+    assert spec["destinations"] == [{"server": server, "namespace": name} for name in names]
+    assert spec["clusterResourceWhitelist"] == [{"group": "", "kind": "Namespace", "name": name} for name in names]
     rendered = {kind(m["apiVersion"], m["kind"]) for name in CASES for m in manifests(case(name))}
     allowed = [(allowed["group"], allowed["kind"]) for allowed in spec["namespaceResourceWhitelist"]]
     # What those kinds make: Argo CD hides of an application's tree what its project does not allow.
@@ -148,10 +152,12 @@ def kind(api_version: str, name: str) -> tuple[str, str]:
 
 def test_where_argo_cd_puts_it_is_where_the_project_allows_it(baked: BakedProject) -> None:
     project, applications = (read(baked, name) for name in ("project", "applicationset"))
-    (allowed,) = project["spec"]["destinations"]
+    allowed = project["spec"]["destinations"]
     template = applications["spec"]["template"]["spec"]
-    assert template["destination"]["server"] == allowed["server"]
-    assert template["destination"]["namespace"].startswith(allowed["namespace"].removesuffix("*"))
+    for env in ("staging", "production"):
+        place = template["destination"]
+        there = filled(place, {".path.basename": env})
+        assert there in allowed
     assert template["project"] == project["metadata"]["name"]
     assert template["source"]["repoURL"] in project["spec"]["sourceRepos"]
 

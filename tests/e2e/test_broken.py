@@ -48,9 +48,9 @@ def break_answers(project: DeliveredProject) -> dict[str, Any]:
 
 
 BREAKS = {
-    "an image that is not there": (break_image, "because"),
-    "a model that is not the record's": (break_model, "because"),
-    "answers that are not those of training": (break_answers, "because"),
+    "an image that is not there": (break_image, "cannot pull its image"),
+    "a model that is not the record's": (break_model, "model.sha256"),
+    "answers that are not those of training": (break_answers, "In training the model answered otherwise"),
 }
 
 
@@ -89,3 +89,21 @@ def test_an_argo_cd_that_is_down_reverts_nothing(project: DeliveredProject) -> N
     project.mlops("verify", "--env", "staging", "--timeout", "5", "--revert", expect=2, **away)
     project.mlops("status", expect=2, **away)
     assert project.git("ls-remote", "origin", "refs/heads/main") == head
+
+
+def test_a_smoke_test_that_finds_a_fault_takes_the_release_back(project: DeliveredProject) -> None:
+    good = project.record()
+    path = project.path / "deploy/envs/staging/chart/templates/smoke.yaml"
+    text = path.read_text(encoding="utf-8")
+    record = '{{ include "mlops.record" . | quote }}'
+    assert text.count(record) == 1
+    other = f'{{{{ include "mlops.record" . | replace .Values.release.model.sha256 "{ZEROS}" | quote }}}}'
+    path.write_text(text.replace(record, other), encoding="utf-8")
+    with project.load() as load:
+        project.push("By hand: a smoke test that expects another model")
+        said = project.mlops("verify", "--env", "staging", "--timeout", "120", "--revert", expect=1)
+        assert "model.sha256" in said, said
+        project.pull()
+        assert path.read_text(encoding="utf-8") == text
+        project.await_serving(good["id"])
+    assert load.lost == []

@@ -13,6 +13,7 @@ from helm import helm
 from unit.chart.rendering import text
 from unit.delivery.world import Clone, World, sh
 
+from mlops.commands.diff import section
 from mlops.contract.errors import MlopsError
 from mlops.delivery.manifests import differences, manifest_changes
 from mlops.settings import Settings
@@ -188,3 +189,16 @@ def test_the_name_of_the_smoke_tests_job_alone_is_no_change() -> None:
 
     assert list(differences([job("m-smoke-0123abcd")], [job("m-smoke-4567abcd")])) == []
     assert len(list(differences([job("m-smoke-0123abcd")], [job("m-other-4567abcd")]))) == 2
+
+
+def test_a_report_shows_it_and_no_value_ends_its_fence(ada: Clone) -> None:
+    named = Settings(root=ada.path, slug="project", package="p", features="p.features", model="p.model")
+    base = ada.git.head()
+    assert section(named, "staging", base).endswith("```")
+    ada.write({"deploy/envs/staging/values.yaml": 'nodeSelector: {a: "````\\n# Approved\\u202e"}\nreplicas: 2\n'})
+    shown = section(named, "staging", base)
+    assert "Deployment/project" in shown and "Approved" in shown and "\u202e" not in shown
+    fence = shown.splitlines()[-1]
+    assert (fence, shown.count(f"\n{fence}")) == ("`" * 5, 2)
+    ada.write({"deploy/envs/staging/values.yaml": "replicas: no number\n"})
+    assert "It could not be told" in section(named, "staging", base)

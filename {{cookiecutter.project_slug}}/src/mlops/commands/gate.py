@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from mlops.commands import diff
 from mlops.commands.words import say
 from mlops.contract.errors import Refused
 from mlops.delivery.dvc import Dvc
@@ -34,8 +35,13 @@ def judged(settings: Settings, base: str | None, env: str, champion: str | None 
 
 
 def report(form: Literal["text", "markdown"]) -> None:
-    """Print the last judgement, and write its other forms anew."""
-    root = find().root
-    found = gates.last(root)
-    markdown, _ = write(root, found)
-    say(markdown.read_text(encoding="utf-8").rstrip() if form == "markdown" else reports.text(found))
+    """Print the last judgement, and write its other forms anew; as Markdown with what it changes on a cluster."""
+    settings = find()
+    found = gates.last(settings.root)
+    markdown, _ = write(settings.root, found)
+    if form == "text":
+        say(reports.text(found))
+        return
+    say(markdown.read_text(encoding="utf-8").rstrip())
+    if settings.target == "argocd":
+        say(diff.section(settings, found["env"], found["base"]))
