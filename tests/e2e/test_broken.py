@@ -100,7 +100,7 @@ def test_a_smoke_test_that_finds_a_fault_takes_the_release_back(project: Deliver
     other = f'{{{{ include "mlops.record" . | replace .Values.release.model.sha256 "{ZEROS}" | quote }}}}'
     path.write_text(text.replace(record, other), encoding="utf-8")
     with project.load() as load:
-        project.push("By hand: a smoke test that expects another model")
+        project.edit_record("staging", id="20990101-3")
         said = project.mlops("verify", "--env", "staging", "--timeout", "120", "--revert", expect=1)
         assert "model.sha256" in said, said
         project.pull()
