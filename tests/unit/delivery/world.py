@@ -25,7 +25,7 @@ STAGING = "deploy/envs/staging"
 FIRST = {
     "README.md": "A project.\n",
     "src/app.py": "version = 0\n",
-    "deploy/chart/Chart.yaml": "name: chart\n",
+    "deploy/chart/Chart.yaml": "apiVersion: v2\nname: chart\nversion: 0.1.0\n",
     "deploy/chart/templates/app.yaml": "kind: Deployment\n",
     f"{STAGING}/values.yaml": "replicas: 2\n",
     "deploy/envs/production/values.yaml": "replicas: 4\n",

@@ -18,6 +18,7 @@ from mlops.delivery import history as histories
 from mlops.delivery import promote as promotes
 from mlops.delivery import release as releases
 from mlops.delivery import rollback as rollbacks
+from mlops.delivery.check_chart import Charts
 from mlops.delivery.check_new import Rules
 from mlops.delivery.dvc import Dvc
 from mlops.delivery.forge import connect
@@ -96,7 +97,7 @@ def check(base: str | None, *, first: str = "staging") -> None:
     if dirty:
         raise MlopsError(f"Not committed: {', '.join(map(repr, dirty[:5]))}. Commits are checked: commit first.")
     rules = Rules(first, stock(settings))
-    found = checks.check(git, base or trunk(settings).tip(), rules=rules)
+    found = checks.check(git, base or trunk(settings).tip(), rules=rules, chart=Charts(settings))
     for finding in found:
         say(finding.words) if finding.words else None
     wrong = [finding.no for finding in found if finding.no]

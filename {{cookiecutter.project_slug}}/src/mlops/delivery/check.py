@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlops.contract.errors import MlopsError
+from mlops.delivery.check_chart import Judge
 from mlops.delivery.check_new import Rules, fresh, refusals
 from mlops.delivery.check_words import Known, explain
 from mlops.delivery.git import Entry, Git, complaint
@@ -29,7 +30,9 @@ class Finding:
     no: str = ""
 
 
-def check(git: Git, base: str, head: str = "HEAD", rules: Rules | None = None) -> list[Finding]:
+def check(
+    git: Git, base: str, head: str = "HEAD", rules: Rules | None = None, chart: Judge | None = None
+) -> list[Finding]:
     """Check what merging `head` into `base` would change, and every commit on the way: a rebase merge lands them all.
 
     Args:
@@ -37,6 +40,7 @@ def check(git: Git, base: str, head: str = "HEAD", rules: Rules | None = None) -
         base: The newest commit of the branch that it would be merged into.
         head: The branch.
         rules: Where new releases may go, and where their images are; default: there may be none.
+        chart: Says whether the chart of an environment takes its values; default: nobody does.
 
     Raises:
         MlopsError: It changes files elsewhere, or cannot be compared, or nobody can say what a new image is.
@@ -59,7 +63,15 @@ def check(git: Git, base: str, head: str = "HEAD", rules: Rules | None = None) -
     states = [*git.text("rev-list", "--reverse", head, f"^{base}").split(), merged]
     known = touched.union(*(environments(git, rev) for rev in states))
     found = [_environment(git, base, env, states, rules or Rules()) for env in sorted(known)]
-    return [finding for finding in found if finding.no or finding.env in touched]
+    return [_valued(git, merged, finding, chart) for finding in found if finding.no or finding.env in touched]
+
+
+def _valued(git: Git, merged: str, finding: Finding, chart: Judge | None) -> Finding:
+    """Judge what Argo CD would render after the merge, where nothing else speaks against that."""
+    if finding.no or chart is None:
+        return finding
+    judged = chart(git, merged, finding.env)
+    return Finding(finding.env, "", judged.no) if judged.no else replace(finding, words=finding.words + judged.note)
 
 
 def _changed(git: Git, base: str, head: str) -> list[str]:

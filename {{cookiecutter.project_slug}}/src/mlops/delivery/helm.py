@@ -19,6 +19,10 @@ Manifest = dict[str, Any]
 QUIET = "pyhelm3"
 
 
+class Unrendered(MlopsError):
+    """Helm refuses a chart or its values."""
+
+
 def render(chart: Path, values: Sequence[Path], *, name: str, namespace: str) -> list[Manifest]:
     """Render a chart as Argo CD does: its folder, then value files, of which a later one wins.
 
@@ -29,7 +33,8 @@ def render(chart: Path, values: Sequence[Path], *, name: str, namespace: str) ->
         namespace: Where it would be installed.
 
     Raises:
-        MlopsError: There is no helm, or it refuses: the message has its words, and file names instead of paths.
+        Unrendered: Helm refuses: the message has its words, and file names instead of paths.
+        MlopsError: There is no helm.
     """
     helm = shutil.which("helm")
     if helm is None:
@@ -50,7 +55,7 @@ async def _run(helm: str, words: list[str], paths: Sequence[Path]) -> bytes:
     try:
         out: bytes = await Command(executable=helm).run(words)
     except Error as error:
-        raise MlopsError(f"helm does not render the chart: {_said(error.stderr, paths)}") from error
+        raise Unrendered(f"helm does not render the chart: {_said(error.stderr, paths)}") from error
     return out
 
 

@@ -87,10 +87,16 @@ def _section(title: str, changes: list[str]) -> str:
 def _changes(settings: Settings, env: str, before: Files, after: Files) -> list[str]:
     if before == after:
         return []
-    return list(differences(*(_rendered(settings, env, files) for files in (before, after))))
+    return list(differences(*(rendered(settings, env, files) for files in (before, after))))
 
 
-def _rendered(settings: Settings, env: str, files: Files) -> list[Manifest]:
+def rendered(settings: Settings, env: str, files: Files) -> list[Manifest]:
+    """Render the files of an environment as Argo CD does; nothing where it has no record or no chart.
+
+    Raises:
+        Unrendered: Helm refuses the chart or its values.
+        MlopsError: There is no helm.
+    """
     if RECORD not in files or f"{COPY}Chart.yaml" not in files:
         return []
     with tempfile.TemporaryDirectory(prefix="mlops-diff-") as scratch:
@@ -110,15 +116,16 @@ def _fork(git: Git, base: str, head: str | None) -> str:
 
 def _merged(settings: Settings, git: Git, where: str, fork: str, base: str, head: str | None) -> tuple[Files, Files]:
     """Read a folder as it is on the base, and after a merge: file by file, what the branch has changed wins."""
-    began, there = _read(git, fork, where), _read(git, base, where)
-    ours = _on_disk(settings.root / where) if head is None else _read(git, head, where)
+    began, there = read(git, fork, where), read(git, base, where)
+    ours = _on_disk(settings.root / where) if head is None else read(git, head, where)
     result: dict[str, Any] = {}
     for path in sorted(there.keys() | ours.keys()):
         result[path] = there.get(path) if ours.get(path) == began.get(path) else ours.get(path)
     return there, {path: text for path, text in result.items() if text is not None}
 
 
-def _read(git: Git, rev: str, where: str) -> Files:
+def read(git: Git, rev: str, where: str) -> Files:
+    """Read the files of a folder at a commit or in a tree."""
     entries = git.ls(rev, where)
     blobs = git.blobs(entry.sha for entry in entries.values())
     return {path: blobs[entry.sha] for path, entry in entries.items() if entry.sha in blobs}
