@@ -152,6 +152,28 @@ def test_taking_the_first_release_away_says_that_its_pods_stay(clone: Clone) -> 
     assert words(clone) == "staging: its release is taken away. Its pods stay and keep serving what they serve."
 
 
+def all_gone(clone: Clone, env: str = "staging") -> None:
+    clone.sh("rm", "--quiet", "-r", f"deploy/envs/{env}")
+    clone.sh("checkout", "--quiet", "HEAD", "--", f"deploy/envs/{env}/values.yaml")
+    clone.sh("commit", "--quiet", "--message", f"Take {env} away")
+
+
+def test_one_release_that_stood_may_go_wherever_it_came_from(project: Clone) -> None:
+    all_gone(project, "production")
+    assert words(project) == "production: its release is taken away. Its pods stay and keep serving what they serve."
+
+
+def test_the_first_release_may_go_a_second_time(clone: Clone) -> None:
+    ship_with_chart(clone, "1")
+    clone.pull()
+    clone.sh("revert", "--no-edit", "HEAD")
+    clone.sh("revert", "--no-edit", "HEAD")
+    clone.push()
+    clone.sh("checkout", "--quiet", "-b", "branch")
+    all_gone(clone)
+    assert "is taken away" in words(clone) and not no(clone)
+
+
 def hand_edited(clone: Clone) -> None:
     lines = (clone.path / RECORD).read_text().splitlines()
     zeros = [f'    digest: "sha256:{"0" * 64}"' if line.startswith("    digest:") else line for line in lines]
@@ -219,6 +241,7 @@ REFUSED = [
     (mode_changed, r"chart/only-3\.sh: is not as it was in any release"),
     (another_id, r"its record 20130501-9 never stood"),
     (garbage, r"not a release record"),
+    (all_gone, r"staging/release\.yaml: is gone.*more than one release stood in staging: 20130501-3, 20130501-2, 201"),
     (record_gone, r"staging/release\.yaml: is missing"),
     (only_the_record, r"staging/release\.yaml: is that of \w{10}.*two releases are mixed"),
     (unknown, r"canary/values\.yaml is not there"),
@@ -319,6 +342,8 @@ MUTANTS: list[tuple[str, Callable[..., object], Callable[[Clone], None]]] = [
     ("machine_files", lambda git, rev, env: {"release.yaml": machine_files(git, rev, env)["release.yaml"]}, mixed),
     ("_stood", lambda *_: iter(()), lambda clone: put(clone, "staging", "staging", release_commit(clone, 1))),
     ("_sources", lambda *_: iter(()), lambda clone: put(clone, "production", "staging")),
+    ("history", lambda *_: [], all_gone),
+    ("_named", lambda _: "", all_gone),
     ("held", lambda *_: None, promotion_of_what_is_held),
     ("_merged", lambda git, base, head: head, base_with_another_file),
     ("_readable", lambda *_: True, garbage_that_stood),

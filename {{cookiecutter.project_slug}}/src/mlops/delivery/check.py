@@ -10,7 +10,7 @@ from mlops.delivery.check_chart import Judge
 from mlops.delivery.check_new import Rules, fresh, refusals
 from mlops.delivery.check_words import Known, explain
 from mlops.delivery.git import Entry, Git, complaint
-from mlops.delivery.history import held, history, order_of
+from mlops.delivery.history import Standing, held, history, order_of
 from mlops.delivery.layout import ENVS, PEOPLES, RECORD, environments, folder, machine_files
 from mlops.delivery.records import parse
 
@@ -114,7 +114,7 @@ def _environment(git: Git, base: str, env: str, states: Sequence[str], rules: Ru
 
 def _state(git: Git, base: str, env: str, after: Files, rules: Rules) -> Finding:
     if not after:
-        return Finding(env, f"{env}: its release is taken away. Its pods stay and keep serving what they serve.")
+        return _taken_away(git, base, env)
     for known in _stood(git, base, env):
         if known.files == after and _readable(git, known):
             return Finding(env, f"{env}: goes back to what stood from {known.rev[:10]} on, byte for byte.")
@@ -129,6 +129,27 @@ def _state(git: Git, base: str, env: str, after: Files, rules: Rules) -> Finding
     elsewhere = (known for source in sources for known in _stood(git, base, source.env))
     past = next((known for known in elsewhere if known.files == after), None)
     return Finding(env, "", explain(git, env, after, [*_stood(git, base, env), *sources], past))
+
+
+def _taken_away(git: Git, base: str, env: str) -> Finding:
+    """Let the first release be reverted; after a second one an environment has something to go back to."""
+    standings = history(git, env, base)
+    stood = list(dict.fromkeys(name for standing in standings if (name := _named(standing))))
+    if len(stood) <= 1:
+        return Finding(env, f"{env}: its release is taken away. Its pods stay and keep serving what they serve.")
+    return Finding(
+        env,
+        "",
+        f"{folder(env)}/{RECORD}: is gone with all beside it, and more than one release stood in {env}: "
+        f"{', '.join(stood[:3])}. Argo CD would let go of {env}. Only the revert of a first release leaves nothing. To "
+        f"go back to what stood before, revert the newest release commit alone, or run "
+        f"`mlops rollback --env {env} --via pr`.",
+    )
+
+
+def _named(standing: Standing) -> str:
+    """Name a record by its id, and one that nobody can read by its commit; nothing where there was none."""
+    return standing.record.id if standing.record else standing.problem and f"something at {standing.sha[:10]}"
 
 
 def _stood(git: Git, base: str, env: str) -> Iterator[Known]:
