@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -11,12 +12,15 @@ from unit.delivery.project import settings
 from unit.delivery.test_status import PULL, TIME, WELL, A, B, app, version
 from unit.delivery.world import STAGING, Clone
 
-from mlops.commands.verify import conclude, looker
+from mlops.commands import verify as command
+from mlops.commands.landing import land
+from mlops.commands.verify import Heal, conclude, looker
 from mlops.contract.errors import MlopsError, Refused
-from mlops.delivery.forge import Status, connect
+from mlops.delivery.forge import TOKENS, Status, connect
 from mlops.delivery.history import Standing, history
 from mlops.delivery.live import Applied, Live
 from mlops.delivery.presence import Presence
+from mlops.delivery.publish import push
 from mlops.delivery.records import Record
 from mlops.delivery.trouble import Trouble
 from mlops.delivery.verify import (
@@ -284,12 +288,13 @@ def test_the_forge_is_asked_where_argo_cd_cannot_be(clone: Clone) -> None:
         )
 
 
-def end(
-    clone: Clone, verdict: Verdict, begun: Record | None, revert: bool = True, presence: Any = None
-) -> tuple[int, str]:
+BY_PUSH = Heal(push)
+
+
+def end(clone: Clone, verdict: Verdict, begun: Record | None, heal: Heal | None = BY_PUSH) -> tuple[int, str]:
     """The exit code and what is said."""
     try:
-        conclude(clone.trunk, "staging", begun, verdict, timeout=9, revert=revert, presence=presence)
+        conclude(clone.trunk, "staging", begun, verdict, timeout=9, heal=heal)
     except MlopsError as error:
         return error.exit_code, str(error)
     return 0, ""
@@ -332,7 +337,7 @@ def test_nothing_else_takes_anything_back(clone: Clone, verdict: Verdict, revert
     clone.ship("1")
     second = clone.ship("2").record
     tip = clone.trunk.tip()
-    assert end(clone, verdict, second, revert)[0] == code
+    assert end(clone, verdict, second, Heal(push) if revert else None)[0] == code
     assert clone.trunk.tip() == tip
 
 
@@ -352,7 +357,7 @@ def test_a_release_is_left_where_somebody_changed_its_values_since(clone: Clone,
 def test_no_release_without_an_image_is_gone_back_to(clone: Clone, there: bool) -> None:
     first, second = clone.ship("1").record, clone.ship("2").record
     stock: Any = SimpleNamespace(has=lambda image: there)
-    code, words = end(clone, BAD, second, presence=Presence(stock))
+    code, words = end(clone, BAD, second, Heal(push, Presence(stock)))
     assert code == 1 and clone.standing() == (first if there else second)
     assert ("It is not taken back" in words and "is gone" in words) != there
 
@@ -362,7 +367,7 @@ def test_the_first_release_is_not_taken_back(clone: Clone) -> None:
     tip = clone.trunk.tip()
     code, words = end(clone, BAD, first)
     assert code == 1 and clone.trunk.tip() == tip
-    assert "It is not taken back, and its pods do not serve" in words and "is the first release of staging" in words
+    assert "It is not taken back: " in words and "is the first release of staging" in words
 
 
 def test_a_push_that_is_refused_stays_a_no(clone: Clone) -> None:
@@ -370,4 +375,45 @@ def test_a_push_that_is_refused_stays_a_no(clone: Clone) -> None:
     second = clone.ship("2").record
     clone.sh("remote", "set-url", "--push", "origin", f"{clone.sh('remote', 'get-url', 'origin')}-away")
     with pytest.raises(Refused, match="It could not be taken back"):
-        conclude(clone.trunk, "staging", second, BAD, timeout=9, revert=True)
+        conclude(clone.trunk, "staging", second, BAD, timeout=9, heal=Heal(push))
+
+
+PROTECTED = "#!/bin/sh\n[ \"${1#refs/heads/}\" != main ] || { echo 'GitLab: not allowed to push' >&2; exit 1; }\n"
+
+
+def test_a_protected_branch_gets_one_pull_request(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone.ship("1")
+    second = clone.ship("2").record
+    assert second is not None
+    hook = Path(clone.sh("remote", "get-url", "origin")) / "hooks" / "update"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(PROTECTED)
+    hook.chmod(0o755)
+    tip = clone.trunk.tip()
+    code, words = end(clone, BAD, second)
+    assert code == 1 and "It could not be taken back" in words and "`--via pr`" in words
+    with serving() as forge:
+        for name, value in {**forge.environ, "NO_PROXY": "127.0.0.1"}.items():
+            monkeypatch.setenv(name, value)
+        heal = Heal(land(settings(clone), clone.trunk, "pr"))
+        for _ in range(2):
+            code, words = end(clone, BAD, second, heal)
+            assert code == 1 and "Main still names it; a pull request would take it back." in words
+            assert "pull request https://forge.example.com/team/project/pull/1" in words and "are held" not in words
+        assert len(forge.pulls) == 1 and f"because     {BAD.words}" in forge.pulls[0]["body"]
+    assert clone.trunk.tip() == tip and clone.standing() == second
+
+
+def test_no_way_to_a_pull_request_is_told_before_anything_is_asked(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in TOKENS:
+        monkeypatch.delenv(name, raising=False)
+    clone.ship("1")
+    clone.write({"pyproject.toml": '[project]\nname = "p"\n[tool.mlops]\npackage = "p"\nfeatures = "f"\nmodel = "m"\n'})
+    monkeypatch.chdir(clone.path)
+    with pytest.raises(MlopsError, match=r"neither GITHUB_TOKEN nor GH_TOKEN is set.*Or use `--via push`") as raised:
+        command.verify("staging", timeout=0, revert=True, via="pr")
+    assert "Whether staging runs" not in str(raised.value)
+    with pytest.raises(MlopsError, match="Whether staging runs"):
+        command.verify("staging", timeout=0, revert=False, via="pr")

@@ -114,11 +114,12 @@ def verify(
     revert: Annotated[
         bool, typer.Option("--revert", help="Take the release back when the answer is a definite no.")
     ] = False,
+    via: Via = "push",
 ) -> None:
     """Wait until what Git names runs and is healthy; exit 1 if it definitely is not, 2 if nobody could be asked."""
     from mlops.commands import verify as command
 
-    command.verify(env, timeout=timeout, revert=revert)
+    command.verify(env, timeout=timeout, revert=revert, via=via)
 
 
 @app.command()

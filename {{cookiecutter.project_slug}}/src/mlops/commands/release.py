@@ -7,7 +7,7 @@ from json import dumps
 from typing import Any
 
 from mlops.commands import history as listing
-from mlops.commands import image
+from mlops.commands import image, landing
 from mlops.commands.gate import judged
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError, Refused
@@ -18,17 +18,13 @@ from mlops.delivery import history as histories
 from mlops.delivery import promote as promotes
 from mlops.delivery import release as releases
 from mlops.delivery import rollback as rollbacks
-from mlops.delivery.check_chart import Charts
 from mlops.delivery.check_new import Rules
 from mlops.delivery.dvc import Dvc
-from mlops.delivery.forge import connect
 from mlops.delivery.git import Git
 from mlops.delivery.image import identity
 from mlops.delivery.layout import ENVS, require_environment
 from mlops.delivery.presence import Presence
 from mlops.delivery.promote import Way
-from mlops.delivery.publish import Land, push
-from mlops.delivery.pull_request import ByPullRequest
 from mlops.delivery.release import Decision
 from mlops.delivery.remote import link_remote
 from mlops.delivery.soak import healthy_since
@@ -45,7 +41,7 @@ def release(env: str, *, force: bool, via: str) -> None:
     """Judge, build, push data and model, and commit the record."""
     settings = find()
     line = trunk(settings)
-    land = _land(settings, line, via)
+    land = landing.land(settings, line, via)
     Dvc(settings.root).require_reproduced()
     found = candidate.gather(settings, line.git, env, card=cards.require(settings))
     name = identity(settings)
@@ -97,7 +93,7 @@ def check(base: str | None, *, first: str = "staging") -> None:
     if dirty:
         raise MlopsError(f"Not committed: {', '.join(map(repr, dirty[:5]))}. Commits are checked: commit first.")
     rules = Rules(first, stock(settings))
-    found = checks.check(git, base or trunk(settings).tip(), rules=rules, chart=Charts(settings))
+    found = checks.check(git, base or trunk(settings).tip(), rules=rules)
     for finding in found:
         say(finding.words) if finding.words else None
     wrong = [finding.no for finding in found if finding.no]
@@ -111,7 +107,7 @@ def promote(from_: str, to: str, *, force: bool, via: str) -> None:
     """Judge what one environment has run healthy against what another has, and copy it there."""
     settings = find()
     line, way = trunk(settings), Way(from_, to)
-    land = _land(settings, line, via)
+    land = landing.land(settings, line, via)
     question = promotes.ask(line, way, line.tip())
     verdict, record = promotes.decide(question, way, force=force), question.record
     if verdict.kind == "go" and record and settings.soak and not force:
@@ -145,7 +141,7 @@ def rollback(env: str, to: str | None, *, via: str) -> None:
     """Restore what stood before."""
     settings = find()
     line = trunk(settings)
-    land, presence = _land(settings, line, via), Presence(stock(settings))
+    land, presence = landing.land(settings, line, via), Presence(stock(settings))
     say(rollbacks.rollback(line, env, to, land=land, presence=presence).words)
 
 
@@ -161,15 +157,6 @@ def history(env: str, *, json: bool) -> None:
         say(f"{env} has had no release yet.")
     else:
         listing.show(found)
-
-
-def _land(settings: Settings, line: Trunk, via: str) -> Land:
-    """Choose how a commit gets to main; a missing token is told before anything is done."""
-    if via != "pr":
-        return push
-    if settings.ci == "gitlab":
-        raise MlopsError("`--via pr` speaks GitHub's API, and [tool.mlops] `ci` is 'gitlab'. Use `--via push`.")
-    return ByPullRequest(connect(line))
 
 
 def _goes(verdict: Decision) -> bool:

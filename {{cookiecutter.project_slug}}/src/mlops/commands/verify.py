@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
+from mlops.commands.landing import land
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError, Refused
 from mlops.delivery import live
@@ -15,6 +17,7 @@ from mlops.delivery.history import Standing
 from mlops.delivery.kube import Kube
 from mlops.delivery.layout import folder
 from mlops.delivery.presence import Presence
+from mlops.delivery.publish import Land
 from mlops.delivery.records import Record
 from mlops.delivery.rollback import rollback
 from mlops.delivery.stock import stock
@@ -25,16 +28,24 @@ from mlops.settings import Settings, find
 Look = Callable[[Record, Standing, str], Verdict]
 
 
-def verify(env: str, *, timeout: float, revert: bool) -> None:
+@dataclass(frozen=True)
+class Heal:
+    """How a release is taken back: by a push or a pull request, and who tells whether an image is still there."""
+
+    land: Land
+    presence: Presence | None = None
+
+
+def verify(env: str, *, timeout: float, revert: bool, via: str) -> None:
     """Wait for an answer; take the release back where it is a definite no and that was asked for."""
     settings = find()
     line = trunk(settings)
+    heal = Heal(land(settings, line, via), Presence(stock(settings))) if revert else None
     argocd = cache(lambda: Argocd(project=settings.slug))
     look = looker(settings, line, env, argocd, cache(Kube), cache(lambda: connect(line)))
     watched = verifying.Watched(line, env, look)
     verdict = verifying.wait(watched, timeout=timeout, say=say)
-    presence = Presence(stock(settings))
-    conclude(line, env, watched.begun, verdict, timeout=timeout, revert=revert, presence=presence)
+    conclude(line, env, watched.begun, verdict, timeout=timeout, heal=heal)
 
 
 def conclude(
@@ -44,10 +55,9 @@ def conclude(
     verdict: Verdict,
     *,
     timeout: float,
-    revert: bool,
-    presence: Presence | None = None,
+    heal: Heal | None,
 ) -> None:
-    """End as the answer is; a definite no takes the release back where that was asked for.
+    """End as the answer is; a definite no takes the release back where `heal` says how.
 
     Raises:
         Refused: It definitely does not run.
@@ -60,7 +70,7 @@ def conclude(
         say(f"{name} need not be verified any more.")
     elif verdict.kind == "no" and begun:
         by_hand = f"`mlops rollback --env {env}` takes it back."
-        back = _take_back(line, env, begun, verdict, presence) if revert else by_hand
+        back = _take_back(line, env, begun, verdict, heal) if heal else by_hand
         raise Refused(f"{env} does not run {name}. {verdict.words} {back}")
     else:
         unknown = "could not be asked" if verdict.kind == "unasked" else "is not known yet"
@@ -96,7 +106,7 @@ def looker(
     return look
 
 
-def _take_back(line: Trunk, env: str, record: Record, verdict: Verdict, presence: Presence | None) -> str:
+def _take_back(line: Trunk, env: str, record: Record, verdict: Verdict, heal: Heal) -> str:
     """Take the release back once, if main still names it, and say what stands after that."""
     try:
         if changed := _changed_since(line, env, record):
@@ -104,11 +114,13 @@ def _take_back(line: Trunk, env: str, record: Record, verdict: Verdict, presence
                 f"It is not taken back: {changed[:10]} changed values.yaml after it came, and either may be why. "
                 f"`git revert {changed[:10]}` or `mlops rollback --env {env}`."
             )
-        outcome = rollback(line, env, why=verdict.words, only=record, presence=presence)
+        outcome = rollback(line, env, why=verdict.words, only=record, land=heal.land, presence=heal.presence)
     except Refused as error:
-        return f"It is not taken back, and its pods do not serve: {error}"
+        return f"It is not taken back: {error}"
     except MlopsError as error:
         return f"It could not be taken back: {error}"
+    if outcome.kind == "asked":
+        return f"Main still names it; a pull request would take it back. {outcome.words}"
     return f"{outcome.words} Automatic releases to {env} are held." if outcome.kind == "done" else outcome.words
 
 

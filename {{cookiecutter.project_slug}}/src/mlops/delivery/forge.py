@@ -18,9 +18,8 @@ TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
 # git@host:owner/name.git, which is no URL.
 SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:@]+):(?P<path>(?!//).+)")
 NO_TOKEN = (
-    "No token for the forge: neither GITHUB_TOKEN nor GH_TOKEN is set. Make one that may write contents and pull "
-    "requests and read commit statuses (`gh auth token` prints yours), and export it as GITHUB_TOKEN; "
-    "or use `--via push`."
+    "No token for the forge: neither GITHUB_TOKEN nor GH_TOKEN is set. Make one that may read commit statuses, and for "
+    "`--via pr` write contents and pull requests (`gh auth token` prints yours), and export it as GITHUB_TOKEN."
 )
 
 
@@ -66,7 +65,7 @@ def place(remote_url: str, environ: Mapping[str, str]) -> Place:
     if not api or repository.count("/") != 1:
         raise MlopsError(
             f"The remote {without_credentials(remote_url)!r} names no repository of a forge. "
-            "Set GITHUB_API_URL and GITHUB_REPOSITORY=owner/name, or use `--via push`."
+            "Set GITHUB_API_URL and GITHUB_REPOSITORY=owner/name."
         )
     return Place(api, repository)
 
@@ -100,9 +99,7 @@ def connect(trunk: Trunk, environ: Mapping[str, str] = os.environ) -> Forge:
         MlopsError: There is no remote, no token, or the remote is no forge's.
     """
     if not trunk.remote:
-        raise MlopsError(
-            "There is no remote, so no forge has a pull request. `git remote add` it, or use `--via push`."
-        )
+        raise MlopsError("There is no remote, so no forge can be asked. `git remote add` it.")
     token = next((environ[name] for name in TOKENS if environ.get(name)), "")
     if not token:
         raise MlopsError(NO_TOKEN)
