@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -82,6 +83,11 @@ def test_it_tells_and_does_nothing_without_yes(made: Past, capsys: pytest.Captur
     for words in ("20130501-5, 20130501-6", "4 objects and 4 entries", "2 images (2 bytes)", "add --yes"):
         assert words in said
     assert "deleted 4 objects and 4 entries of the run-cache" in capsys.readouterr().out
+
+
+def test_one_is_not_many() -> None:
+    plan = SimpleNamespace(objects=[0], runs=[0], images=[0], size=1, image_bytes=17100)
+    assert command._amount(plan) == "1 object and 1 entry of the run-cache (1 byte), 1 image (17.1 kB)"  # type: ignore
 
 
 def test_open_branches_stay(made: Past) -> None:
@@ -225,7 +231,7 @@ def edit(clone: Clone, files: dict[str, str | None]) -> None:
     [
         (shallow, "shallow"),
         (origin_gone, "could not be asked"),
-        (unmounted, "is not there"),
+        (unmounted, "remote '/.*/nowhere' is not there"),
         (another_remote, "lacks .* which release"),
         (unreadable, "not a release record"),
         (lockless, "no dvc.lock"),

@@ -45,8 +45,13 @@ def show(plan: Plan, keep: int) -> None:
 
 
 def _amount(plan: Plan) -> str:
-    images = f", {len(plan.images)} images ({_bytes(plan.image_bytes)})"
-    return f"{len(plan.objects)} objects and {len(plan.runs)} entries of the run-cache ({_bytes(plan.size)}){images}"
+    objects, runs = _count(len(plan.objects), "object", "objects"), _count(len(plan.runs), "entry", "entries")
+    images = f"{_count(len(plan.images), 'image', 'images')} ({_bytes(plan.image_bytes)})"
+    return f"{objects} and {runs} of the run-cache ({_bytes(plan.size)}), {images}"
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
 
 
 def _some(ids: tuple[str, ...]) -> str:
@@ -56,6 +61,6 @@ def _some(ids: tuple[str, ...]) -> str:
 def _bytes(size: float) -> str:
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:
-            return f"{size:.0f} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
+            return _count(round(size), "byte", "bytes") if unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"

@@ -43,6 +43,8 @@ def opened(settings: Settings, git: Git) -> Iterator[tuple[Remote, Callable[[Ite
     from dvc.repo import Repo  # type: ignore[import-untyped]
 
     place = default_remote(settings.root)
+    # An address relative to .dvc/ means nothing to whoever reads it.
+    where = str(place.folder or place.url)
     with tempfile.TemporaryDirectory(prefix="mlops-gc-", ignore_cleanup_errors=True) as scratch:
         clone = Path(scratch) / "clone"
         git.run("clone", "--quiet", "--shared", "--no-checkout", str(git.toplevel()), str(clone))
@@ -51,10 +53,10 @@ def opened(settings: Settings, git: Git) -> Iterator[tuple[Remote, Callable[[Ite
         link_remote(clone, settings.root)
         try:
             with Repo(str(clone), config={"core": {"site_cache_dir": f"{scratch}/site"}}) as repo:
-                remote = Remote(f"The DVC remote {place.url!r}", repo.cloud.get_remote(None, "gc"))
+                remote = Remote(f"The DVC remote {where!r}", repo.cloud.get_remote(None, "gc"))
                 yield remote, lambda states: _needed(repo, Git(clone), place.name, states)
         except DvcException as error:
-            raise MlopsError(f"DVC cannot open {place.url!r}: {error}") from error
+            raise MlopsError(f"DVC cannot open {where!r}: {error}") from error
 
 
 def _needed(repo: Any, git: Git, remote: str, states: Iterable[State]) -> Needed:
