@@ -179,4 +179,7 @@ def _run(*command: str) -> None:
 
 def _missing(tool: str) -> MlopsError:
     other = next(name for name in BUILD if name != tool)
-    return MlopsError(f"The builder {tool!r} is not installed: {INSTALL[tool]}. Or use `--builder {other}`.")
+    return MlopsError(
+        f"The builder {tool!r} is not installed: {INSTALL[tool]}. "
+        f'Or set `builder = "{other}"` under [tool.mlops] in pyproject.toml.'
+    )
