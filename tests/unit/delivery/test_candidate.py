@@ -66,7 +66,7 @@ def test_the_chart_is_the_commits_and_not_a_later_one(ready: Clone) -> None:
 @pytest.mark.parametrize("name", ["src/app.py", "notes.txt", "params.yaml"])
 def test_what_is_not_committed_is_named(ready: Clone, name: str) -> None:
     ready.write({name: "changed"})
-    with pytest.raises(MlopsError, match=rf"Not committed: '{name}'.*commit and push") as caught:
+    with pytest.raises(MlopsError, match=rf"Not committed: '{name}'.*commit and push what.*other new files") as caught:
         gather(settings(ready), ready.git, "staging", card=CARD)
     assert caught.value.exit_code == 2
 

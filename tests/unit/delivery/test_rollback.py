@@ -94,7 +94,7 @@ def test_nothing_to_roll_back(clone: Clone) -> None:
     with pytest.raises(Refused, match="never had a release"):
         clone.rollback()
     clone.ship("1")
-    with pytest.raises(Refused, match=r"nothing stood before it.*its pods keep serving"):
+    with pytest.raises(Refused, match=r"nothing stood before it.*would not stop it: its pods keep serving"):
         clone.rollback()
     clone.revert("HEAD")
     with pytest.raises(Refused, match=r"took it away, and its pods keep serving.*git revert"):

@@ -169,7 +169,8 @@ def _require_committed(git: Git) -> None:
         more = f" and {len(dirty) - 5} more" if len(dirty) > 5 else ""
         raise MlopsError(
             f"Not committed: {', '.join(map(repr, dirty[:5]))}{more}. "
-            "A release is made from a commit: commit and push, or add them to .gitignore."
+            "A release is made from a commit: commit and push what belongs to the project, "
+            "and list other new files in .gitignore."
         )
     hidden = [path for path in git.ignored(SOURCE) if path.endswith(".py")]
     if hidden:

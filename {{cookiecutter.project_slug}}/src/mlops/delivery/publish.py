@@ -85,7 +85,7 @@ def push(trunk: Trunk, made: Draft, commit: str, base: str) -> Outcome | None:
     """Move the main branch itself."""
     if not trunk.advance(commit, base):
         return None
-    where = "" if trunk.remote else f" No remote: committed to {trunk.where} alone."
+    where = "" if trunk.remote else f" No remote: committed to {trunk.where} alone, where no cluster sees it."
     note = trunk.follow(commit)
     words = f"{made.words} Commit {commit[:10]}; `git revert {commit[:10]}` undoes it.{where}{' ' * bool(note)}{note}"
     return Outcome("done", words, made.record, commit)

@@ -142,7 +142,7 @@ def _first_appearance(standings: Sequence[Standing]) -> int:
 def _nothing_before(env: str, standings: Sequence[Standing]) -> str:
     now = standings[0].record
     others = list(dict.fromkeys(s.record.id for s in standings if s.record and s.record != now))
-    alone = "Release a better one instead: after a `git revert` of it, its pods keep serving."
+    alone = "Release a better one. A `git revert` of it would not stop it: its pods keep serving."
     hint = f"`--to ID` brings one of {', '.join(others)} back." if others else alone
     return f"{now.id if now else 'What stands'} is the first release of {env}: nothing stood before it. {hint}"
 
