@@ -19,6 +19,7 @@ from mlops.delivery.layout import RECORD, machine_files
 from mlops.delivery.promote import Question, Way, decide, promote, soaked
 from mlops.delivery.publish import Outcome
 from mlops.delivery.records import Record
+from mlops.delivery.release import message
 from mlops.delivery.trunk import Trunk
 
 WAY = Way("staging", "production")
@@ -135,6 +136,12 @@ def test_promotion_copies_every_machine_owned_file_and_nothing_else(clone: Clone
     assert "in place of 20130501-2" in up(clone).words
     assert "chart/only-2.sh" not in files(clone, "production")
     assert up(clone).kind == "nothing"
+
+
+def test_the_metrics_of_a_message_stand_in_columns() -> None:
+    was = V1.model_copy(update={"metrics": {"f1": 0.5}})
+    text = message("Release 2 to staging", "staging", V2.model_copy(update={"metrics": {"f1": 0.25, "auc": 0.7}}), was)
+    assert "\n\nf1   0.25 (was 0.5)\nauc  0.7\n\nTake it back" in text
 
 
 def test_a_promotion_is_taken_back_like_any_release(clone: Clone) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -15,7 +15,7 @@ from mlops.delivery.history import Hold, Order, Standing, current, held, history
 from mlops.delivery.image import ImageRef
 from mlops.delivery.layout import RECORD, replacement, require_environment
 from mlops.delivery.publish import ATTEMPTS, Draft, Land, Outcome, Sleep, publish
-from mlops.delivery.records import Record, render
+from mlops.delivery.records import Image, Record, render
 from mlops.delivery.trunk import Trunk
 
 ANY = "any"
@@ -83,6 +83,7 @@ def release(
     attempts: int = ATTEMPTS,
     sleep: Sleep = time.sleep,
     land: Land | None = None,
+    there: Callable[[Image], bool] | None = None,
 ) -> Outcome:
     """Release a candidate to an environment by one commit that touches only the environment's folder.
 
@@ -97,10 +98,12 @@ def release(
         attempts: How often to try when others push at the same time.
         sleep: How to wait between attempts.
         land: How the commit gets there; default by a push.
+        there: Tells whether an image is where it was found, asked right before each commit: an old one may have been
+            deleted meanwhile. Default: nobody asks.
 
     Raises:
         Refused: The environment is held.
-        MlopsError: The commit is not on main, or main cannot be moved.
+        MlopsError: The commit is not on main, main cannot be moved, or the image is gone.
     """
     day = (now or datetime.now(UTC)).astimezone(UTC).date()
 
@@ -116,7 +119,14 @@ def release(
             return Outcome("nothing", verdict.words, before)
         if judged_against not in (ANY, before.id if before else None):
             raise MlopsError(f"{env} changed while this model was judged against {judged_against}. Run again.")
-        return _draft(trunk, env, base, candidate, candidate.record(next_id(trunk.git, base, day), image), before)
+        record = candidate.record(next_id(trunk.git, base, day), image)
+        made = _draft(trunk, env, base, candidate, record, before)
+        if there and not there(record.image):
+            raise MlopsError(
+                f"{image.repository} has no {image.digest[:19]}… any more, which was found there before: `mlops gc` or "
+                f"somebody removed it meanwhile. Nothing was committed. Run again: the image is built anew."
+            )
+        return made
 
     return publish(trunk, draft, attempts=attempts, sleep=sleep, land=land)
 
@@ -155,12 +165,13 @@ def message(subject: str, env: str, record: Record, before: Record | None) -> st
         f"commit    {record.commit}",
         f"data      {record.data.batches} batches, {record.data.rows} rows",
         f"replaces  {f'{before.id} ({before.identity[:19]})' if before else 'nothing: the first release here'}",
-        *(_metric(name, value, before) for name, value in record.metrics.items()),
     ]
+    width = max(map(len, record.metrics), default=0)
+    metrics = [_metric(name, width, value, before) for name, value in record.metrics.items()]
     back = f"Take it back: git revert ':/^{subject}', or mlops rollback --env {env}."
-    return "\n".join([subject, "", *lines, "", back]) + "\n"
+    return "\n".join([subject, "", *lines, "", *metrics, "", back]) + "\n"
 
 
-def _metric(name: str, value: float, before: Record | None) -> str:
+def _metric(name: str, width: int, value: float, before: Record | None) -> str:
     was = before.metrics.get(name) if before else None
-    return f"{name}  {value:.6g}" + (f" (was {was:.6g})" if was is not None else "")
+    return f"{name:<{width}}  {value:.6g}" + (f" (was {was:.6g})" if was is not None else "")
