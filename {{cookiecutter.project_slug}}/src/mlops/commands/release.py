@@ -18,6 +18,7 @@ from mlops.delivery import history as histories
 from mlops.delivery import promote as promotes
 from mlops.delivery import release as releases
 from mlops.delivery import rollback as rollbacks
+from mlops.delivery.check_chart import Charts
 from mlops.delivery.check_new import Rules
 from mlops.delivery.dvc import Dvc
 from mlops.delivery.git import Git
@@ -57,7 +58,8 @@ def release(env: str, *, force: bool, via: str) -> None:
     image.note(settings)
     say("data      batches, model and cached results are at the DVC remote")
     champion = _champion(report)
-    say(releases.release(line, env, found, ref, force=force, judged_against=champion, land=land).words)
+    there = stock(settings).has
+    say(releases.release(line, env, found, ref, force=force, judged_against=champion, land=land, there=there).words)
 
 
 def _judge(settings: Settings, line: Trunk, commit: str, env: str, name: str) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def check(base: str | None, *, first: str = "staging") -> None:
     if dirty:
         raise MlopsError(f"Not committed: {', '.join(map(repr, dirty[:5]))}. Commits are checked: commit first.")
     rules = Rules(first, stock(settings))
-    found = checks.check(git, base or trunk(settings).tip(), rules=rules)
+    found = checks.check(git, base or trunk(settings).tip(), rules=rules, chart=Charts(settings))
     for finding in found:
         say(finding.words) if finding.words else None
     wrong = [finding.no for finding in found if finding.no]
