@@ -13,11 +13,13 @@ import pytest
 import yaml
 from dvc.repo import Repo
 from unit.delivery.gc_world import Past, past, site
-from unit.delivery.world import STAGING, Clone, image, sh
+from unit.delivery.world import STAGING, Clone, image, no_sleep, sh
 
 from mlops.commands import gc as command
 from mlops.contract.errors import MlopsError
 from mlops.delivery.gc import Collector
+from mlops.delivery.release import release
+from mlops.delivery.stock import Folder
 
 KEPT = {"1", "2", "3", "4", "7"}  # by keep = 2: 2 stands, 3 stood before, 1 is one step back, 7 is H, 4 is production's
 
@@ -154,6 +156,22 @@ def test_a_release_that_came_too_late_to_be_seen_is_named(made: Past) -> None:
     collector = Collector(made.settings, made.clone.trunk, Late(), 2)
     with pytest.raises(MlopsError, match=f"came meanwhile that needs {image('5').digest}"):
         collector.sweep(collector.plan())
+
+
+def test_a_release_of_an_old_image_that_goes_meanwhile_commits_nothing(made: Past) -> None:
+    """A source revert gives an old identity, whose image was found before the model was judged."""
+    made.clone.pull()
+    commit, there = made.source("5"), Folder(made.settings).has
+    made.clone.push()
+    candidate, before = made.clone.candidate(commit, "5"), made.clone.trunk.tip()
+    assert there(made.record(5).image)
+    made.collect()
+    with pytest.raises(MlopsError, match=r"any more.*Nothing was committed\. Run again: the image is built anew"):
+        release(made.clone.trunk, "staging", candidate, image("5"), force=True, sleep=no_sleep, there=there)
+    assert made.clone.trunk.tip() == before
+    made.lay("5")
+    done = release(made.clone.trunk, "staging", candidate, image("5"), force=True, sleep=no_sleep, there=there)
+    assert done.kind == "done"
 
 
 def test_a_registry_that_deletes_nothing_ends_it_before_anything_went(made: Past) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from unit.delivery import project as whole
@@ -13,14 +15,16 @@ from unit.delivery.test_words import project as project
 from unit.delivery.world import NOON, Clone, hexed, image, no_sleep
 
 from mlops.commands import release as commands
-from mlops.contract.errors import Refused
+from mlops.contract.errors import MlopsError, Refused
 from mlops.delivery import presence as module
 from mlops.delivery import rollback
 from mlops.delivery.image import ImageRef
 from mlops.delivery.presence import Presence
-from mlops.delivery.publish import Outcome
+from mlops.delivery.publish import Draft, Land, Outcome
+from mlops.delivery.records import Image
 from mlops.delivery.release import release
 from mlops.delivery.stock import Folder, Registry
+from mlops.delivery.trunk import Trunk
 
 
 class Shipped:
@@ -90,6 +94,56 @@ def test_mutants_that_take_either_answer_for_the_other(shipped: Shipped, monkeyp
         shipped.back()
     monkeypatch.setattr(module.Presence, "require", lambda *_: "")
     assert shipped.back().kind == "done"
+
+
+def test_a_release_looks_again_before_every_commit(shipped: Shipped) -> None:
+    clone, stock = shipped.clone, shipped.stock
+    clone.pull()
+    made, before = clone.candidate(clone.source("1"), "1"), clone.trunk.tip()
+    ref = ImageRef(f"sha256:{hexed('1')}", stock.repository, shipped.fake.tags["team/model"][hexed("1")])
+    tries = []
+
+    def late(trunk: Trunk, draft: Draft, commit: str, base: str) -> Outcome | None:
+        tries.append(commit)
+        shipped.remove("1")
+        return None
+
+    def bring(land: Land | None, there: Callable[[Image], bool] | None) -> Outcome:
+        return release(clone.trunk, "staging", made, ref, now=NOON, sleep=no_sleep, land=land, there=there)
+
+    with pytest.raises(MlopsError, match=r"team/model has no sha256:\w{12}… any more.*Run again") as caught:
+        bring(late, stock.has)
+    assert caught.value.exit_code == 2 and len(tries) == 1, "found at the first try, gone at the second"
+    assert clone.trunk.tip() == before
+    shipped.fake.failing = 99
+    with pytest.raises(MlopsError, match="answers 503"):
+        bring(None, stock.has)
+    assert clone.trunk.tip() == before
+    assert bring(None, None).kind == "done", "the mutant that asks nobody releases what no node can pull"
+
+
+def test_the_command_that_releases_asks_again(project: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.write({".dvc/config": whole.CONFIG})
+    made, before = project.candidate(project.source("3"), "3"), project.trunk.tip()
+    for part, given in {
+        "Dvc": lambda _: SimpleNamespace(require_reproduced=lambda: None, push=lambda: None),
+        "identity": lambda _: image("3").identity,
+        "_judge": lambda *_: {"champion": {"id": "20130501-2"}},
+    }.items():
+        monkeypatch.setattr(commands, part, given)
+    monkeypatch.setattr(commands.cards, "require", lambda _: b"")
+    monkeypatch.setattr(commands.anchor, "gain", lambda _: None)
+    monkeypatch.setattr(commands.candidate, "gather", lambda *_, **__: made)
+    monkeypatch.setattr(commands.candidate, "with_gain", lambda *_: made)
+    monkeypatch.setattr(commands.builder, "find_or_build", lambda *_, **__: (image("3"), False))
+    place = project.path.parent / "images" / image("3").digest.removeprefix("sha256:")
+    place.parent.mkdir()
+    with pytest.raises(MlopsError, match=r"local/project has no .* any more"):
+        commands.release("staging", force=False, via="push")
+    assert project.trunk.tip() == before
+    place.mkdir()
+    commands.release("staging", force=False, via="push")
+    assert project.trunk.tip() != before
 
 
 def test_through_the_commands_with_images_of_this_machine(
