@@ -210,7 +210,10 @@ def test_argo_cd_follows_the_branch_that_is_released(which: str, project: Path) 
         ({"namespace": False}, "has no namespace 'argocd'"),
         ({"refusal": 401}, "does not know you: log in again"),
         ({"refusal": 403}, "does not let you get '/apis/argoproj.io/v1alpha1'. Ask its administrator"),
-        ({"refusal": 422}, r"refuses '.*appprojects/model' \(422\): admission webhook says no"),
+        (
+            {"refusal": 422},
+            r"answered 422 when asked to create and patch '.*appprojects/model': admission webhook says no",
+        ),
     ],
 )
 def test_what_stands_in_the_way_is_named(change: dict[str, Any], words: str, api: Api, project: Path) -> None:

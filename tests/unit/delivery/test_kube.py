@@ -128,7 +128,7 @@ def test_version_is_asked_through_the_api_server(api: Api) -> None:
         api.tells(GOOD, body, status)
         assert Kube().version("flights-staging", GOOD) is None
     api.tells(GOOD, {"message": "forbidden"}, 403)
-    with pytest.raises(MlopsError, match="may not read pods/proxy in namespace 'flights-staging'"):
+    with pytest.raises(MlopsError, match="does not let you read pods/proxy in namespace 'flights-staging'"):
         Kube().version("flights-staging", GOOD)
 
 
@@ -138,7 +138,8 @@ PROBE = (
 WORDS = {
     "crash": "Pod crash-5778c5bd85-z29jr ended 7 times, the last time with exit code 1; its last words: "
     "model.onnx: its sha256 is abc, the release names def.; loading.",
-    "job": "Job flights-smoke-12345678 failed: smoke: row 2: probability 0.4 instead of 0.9.",
+    "job": "Job flights-smoke-12345678 failed (BackoffLimitExceeded, exit code 1): "
+    "smoke: row 2: probability 0.4 instead of 0.9.",
     "probe": f"Pod probe-777777b4b9-ng6jc was ended twice because it failed a probe: {PROBE}",
     "image": "Pod image-bb8b4765f-9sqnr cannot pull its image "
     "'registry.example.com/status/python@sha256:000000000000…': not found.",
@@ -187,14 +188,16 @@ def test_out_of_memory_is_named_and_odd_letters_steer_no_terminal() -> None:
 def test_rights_that_are_missing_name_context_and_namespace(api: Api) -> None:
     path = f"{CORE}/namespaces/flights-staging/pods"
     api.answers[path] = (403, {"message": "forbidden"})
-    with pytest.raises(MlopsError, match="may not read pods in namespace 'flights-staging' of context 'lab'") as raised:
+    with pytest.raises(
+        MlopsError, match=r"context 'lab'.*does not let you read pods in namespace 'flights-staging'"
+    ) as raised:
         Kube().pods("flights-staging", "")
     assert raised.value.exit_code == 2
     api.answers[path] = (401, {})
     with pytest.raises(MlopsError, match="does not know you: log in again"):
         Kube().pods("flights-staging", "")
     api.answers[path] = (500, {})
-    with pytest.raises(MlopsError, match="answered 500 for pods"):
+    with pytest.raises(MlopsError, match="answered 500 when asked to read pods"):
         Kube().pods("flights-staging", "")
 
 
@@ -237,3 +240,75 @@ def test_a_job_that_cannot_start_is_told_unless_the_server_says_the_same() -> No
     (alone,) = explain([smoke], [], [job], [])
     assert alone.words.startswith("Pod smoke-1 of job smoke cannot pull its image")
     assert [trouble.name for trouble in explain([smoke, server], [], [job], [])] == [server["metadata"]["name"]]
+
+
+JOB = RECORDED["broken"]["jobs"][0]
+SMOKE = next(pod for pod in RECORDED["broken"]["pods"] if pod["metadata"]["name"].startswith("flights-smoke"))
+DEADLINE = "Job was active longer than specified deadline"
+
+
+def job(reason: str, *pods: dict[str, Any], events: list[dict[str, Any]] | None = None) -> tuple[str, str]:
+    """What is said of a job that failed for a reason."""
+    failed = copy.deepcopy(JOB)
+    for condition in failed["status"]["conditions"]:
+        condition |= {"reason": reason, "message": DEADLINE if reason == "DeadlineExceeded" else "The limit is reached"}
+    (trouble,) = explain(pods, [], [failed], events or [])
+    assert trouble.name == "flights-smoke-12345678"
+    return trouble.kind, trouble.words.removeprefix("Job flights-smoke-12345678 failed ")
+
+
+def ended(**end: Any) -> dict[str, Any]:
+    pod = copy.deepcopy(SMOKE)
+    pod["status"]["containerStatuses"][0]["state"] = {"terminated": end}
+    return pod
+
+
+def rejected() -> dict[str, Any]:
+    pod = copy.deepcopy(SMOKE)
+    del pod["status"]["containerStatuses"]
+    return pod
+
+
+LIMIT, LATE = "BackoffLimitExceeded", "DeadlineExceeded"
+SAID = f"({LATE}): {DEADLINE}."
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "words"),
+    [
+        (job(LIMIT, ended(exitCode=1, message="row 2")), "job", f"({LIMIT}, exit code 1): row 2."),
+        (job(LIMIT, ended(exitCode=2, message="no answer")), "unasked", f"({LIMIT}, exit code 2): no answer."),
+        (
+            job(LIMIT, ended(exitCode=137, reason="OOMKilled")),
+            "job",
+            f"({LIMIT}, exit code 137): The limit is reached.",
+        ),
+        (
+            job(LIMIT, ended(exitCode=128, reason="StartError", message="exec")),
+            "unasked",
+            f"({LIMIT}, exit code 128): exec.",
+        ),
+        (job(LIMIT, rejected()), "unasked", f"({LIMIT}): The limit is reached."),
+        (job(LIMIT), "job", f"({LIMIT}): The limit is reached."),
+        (job(LATE), "unasked", SAID),
+        (job(LATE, ended(exitCode=143)), "unasked", f"({LATE}, exit code 143): {DEADLINE}."),
+        (job(LATE, ended(exitCode=1, message="row 2")), "job", f"({LATE}, exit code 1): row 2."),
+    ],
+)
+def test_a_job_that_could_not_ask_gave_no_wrong_answer(said: tuple[str, str], kind: str, words: str) -> None:
+    assert said == (kind, words)
+
+
+def test_what_kept_a_job_from_starting_is_in_the_events_when_its_pod_is_gone() -> None:
+    def event(kind: str, name: str, message: str, type_: str = "Warning", reason: str = "Why") -> dict[str, Any]:
+        about = {"kind": kind, "name": name, "uid": name}
+        time = "2026-11-23T14:00:00Z"
+        return {"involvedObject": about, "message": message, "type": type_, "reason": reason, "lastTimestamp": time}
+
+    name = JOB["metadata"]["name"]
+    quota, room = event("Job", name, "exceeded quota"), event("Pod", f"{name}-x", "0/1 nodes are available")
+    own, normal = event("Job", name, DEADLINE, reason=LATE), event("Pod", f"{name}-x", "Pulling", "Normal")
+    other = event("Pod", "web-1", "ill")
+    assert job(LATE, events=[own, normal, other])[1] == SAID
+    assert job(LATE, events=[own, quota])[1] == f"{SAID} exceeded quota."
+    assert job(LATE, events=[room, other, normal])[1] == f"{SAID} 0/1 nodes are available."

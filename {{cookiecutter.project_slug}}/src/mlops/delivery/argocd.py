@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from mlops.contract.errors import MlopsError
-from mlops.delivery.argocd_app import App, Json, instant, read
+from mlops.delivery.argocd_app import App, Json, read
 from mlops.delivery.argocd_run import Binary, Forbidden, NoSuchApplication
+from mlops.delivery.kube_words import instant
 
 __all__ = ["App", "Argocd", "Deployed", "read"]
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from mlops.delivery.kube_words import instant
+
 Json = dict[str, Any]
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 WELL = ("Healthy", "Progressing", "Suspended")
@@ -30,6 +32,7 @@ class App:
         release: The application's annotation; it can be ahead of `synced`.
         images: The images of what runs.
         troubles: Conditions and unhealthy resources, each in words.
+        ill: The unhealthy resources, as Kind/name; empty too where Argo CD does not tell them.
     """
 
     name: str
@@ -44,6 +47,7 @@ class App:
     release: str
     images: tuple[str, ...]
     troubles: tuple[str, ...]
+    ill: tuple[str, ...] = ()
 
 
 def read(app: Json) -> App:
@@ -61,12 +65,13 @@ def read(app: Json) -> App:
         health=health.get("status", "Unknown"),
         revision=_commit(sync.get("revision", "")),
         synced=last,
-        since=instant(since) if since else None,
+        since=instant(since),
         operation="Running" if app.get("operation") else _phase(operation),
         message=operation.get("message", ""),
         release=(app["metadata"].get("annotations") or {}).get("release", ""),
         images=tuple(sorted((status.get("summary") or {}).get("images") or [])),
         troubles=tuple(_troubles(status)),
+        ill=tuple(f"{one['kind']}/{one['name']}" for one in _ill(status)),
     )
 
 
@@ -87,18 +92,17 @@ def _troubles(status: Json) -> Iterator[str]:
     for resource in result.get("resources") or []:
         if resource.get("status") == "SyncFailed" or resource.get("hookPhase") in ("Failed", "Error"):
             yield _words(resource, resource.get("status") or resource["hookPhase"], resource.get("message", ""))
+    for resource in _ill(status):
+        yield _words(resource, resource["health"]["status"], resource["health"].get("message", ""))
+
+
+def _ill(status: Json) -> Iterator[Json]:
     if (status.get("health") or {}).get("status") == "Healthy":
         return
     for resource in status.get("resources") or []:
-        health = resource.get("health") or {}
-        if health.get("status", "Healthy") not in WELL:
-            yield _words(resource, health["status"], health.get("message", ""))
+        if (resource.get("health") or {}).get("status", "Healthy") not in WELL:
+            yield resource
 
 
 def _words(resource: Json, state: str, message: str) -> str:
     return f"{resource['kind']} {resource['name']} {state}" + (f": {message}" if message else "")
-
-
-def instant(text: str) -> datetime:
-    """Read a moment."""
-    return datetime.fromisoformat(text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops.contract.errors import MlopsError
+from mlops.delivery.kube_words import brief, cluster_name, refusal, silent
 
 Manifest = dict[str, Any]
 NAMESPACE = "argocd"
@@ -50,7 +51,7 @@ class Cluster:
             config.load_kube_config(client_configuration=settings)  # type: ignore[no-untyped-call]
         except (config.ConfigException, OSError, TypeError) as error:
             raise MlopsError(
-                f"No cluster is configured: {_brief(error)}. Choose one with `kubectl config use-context NAME`, or "
+                f"No cluster is configured: {brief(error)}. Choose one with `kubectl config use-context NAME`, or "
                 "make one with `mlops cluster up`."
             ) from error
         settings.retries = False
@@ -104,9 +105,7 @@ class Cluster:
             answer = self._api.call_api(*request, _request_timeout=SECONDS)
             said: bytes = answer.read()  # type: ignore[no-untyped-call]
         except (HTTPError, OSError, self._trouble) as error:
-            raise MlopsError(
-                f"{self._who()} does not answer: {_brief(error)}. Is it up, and is KUBECONFIG the right one?"
-            ) from error
+            raise MlopsError(silent(self._who(), error)) from error
         if answer.status == 404:
             return None
         if answer.status >= 300:
@@ -115,29 +114,22 @@ class Cluster:
         return found
 
     def _refusal(self, verb: str, path: str, status: int, said: bytes) -> str:
-        if status == 401:
-            return f"{self._who()} does not know you: log in again."
-        if status == 403:
-            verbs = "get" if verb == "GET" else "create and patch"
-            return (
-                f"{self._who()} does not let you {verbs} {path!r}. Ask its administrator to run this command, or for "
-                f"that right on appprojects, applicationsets, configmaps and secrets of namespace {NAMESPACE!r}."
-            )
+        what = f"{'get' if verb == 'GET' else 'create and patch'} {path!r}"
+        ask = (
+            "to run this command, or for that right on appprojects, applicationsets, configmaps and secrets of "
+            f"namespace {NAMESPACE!r}"
+        )
         try:
             words = json.loads(said)["message"]
         except (ValueError, KeyError, TypeError):
             words = said[:200].decode("utf-8", "replace")
         old = " Its Argo CD is older than 3.3, which these files need." if "unknown field" in words else ""
-        return f"{self._who()} refuses {path!r} ({status}): {words}{old}"
+        return refusal(self._who(), status, what=what, ask=ask, said=f"{words}{old}")
 
     def _who(self) -> str:
-        return f"The cluster of context {self.context!r} ({self.host})"
+        return cluster_name(self.context, self.host)
 
 
 def _version(manifest: Manifest) -> str:
     version: str = manifest["metadata"]["resourceVersion"]
     return version
-
-
-def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:300].rstrip(".")

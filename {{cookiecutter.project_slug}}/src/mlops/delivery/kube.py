@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from mlops.contract.errors import MlopsError
-from mlops.delivery.trouble import Trouble, explain, instant, is_ready
+from mlops.delivery.kube_words import brief, cluster_name, instant, refusal, silent
+from mlops.delivery.pod_facts import is_ready
+from mlops.delivery.trouble import Trouble, explain
 
 SECONDS = (3.05, 10.0)  # to connect, to answer
 PORT = 8000
@@ -111,22 +113,13 @@ class Kube:
             # The raw answer: the client turns what a pod says into Python's words, and JSON is all that we need.
             return json.loads(method(*args, **options, _preload_content=False, _request_timeout=SECONDS).data)
         except ApiException as error:
-            raise MlopsError(self._refusal(what, namespace, error)) from error
+            who, read = cluster_name(self.context, self._host), f"read {what} in namespace {namespace!r}"
+            words = refusal(who, error.status, what=read, ask="for that right", said=f"{error.reason}.")
+            raise MlopsError(words) from error
         except (HTTPError, OSError) as error:
-            raise MlopsError(
-                f"The cluster of context {self.context!r} ({self._host}) does not answer: {_brief(error)}. "
-                "Is it up, and is KUBECONFIG the right one?"
-            ) from error
+            raise MlopsError(silent(cluster_name(self.context, self._host), error)) from error
         except ValueError:
             return None
-
-    def _refusal(self, what: str, namespace: str, error: Any) -> str:
-        who = f"context {self.context!r} ({self._host})"
-        if error.status == 401:
-            return f"The cluster of {who} does not know you: log in again."
-        if error.status == 403:
-            return f"You may not read {what} in namespace {namespace!r} of {who}: ask its administrator for that right."
-        return f"The cluster of {who} answered {error.status} for {what} in namespace {namespace!r}: {error.reason}."
 
 
 def _configuration() -> tuple[str, Any]:
@@ -148,7 +141,7 @@ def _configuration() -> tuple[str, Any]:
             config.load_incluster_config(client_configuration=settings)
         except config.ConfigException:
             raise MlopsError(
-                f"No Kubernetes cluster is configured: {_brief(error)}. Set KUBECONFIG, or choose a context: "
+                f"No Kubernetes cluster is configured: {brief(error)}. Set KUBECONFIG, or choose a context: "
                 "`kubectl config use-context NAME`."
             ) from error
         return "in-cluster", settings
@@ -180,7 +173,3 @@ def _digest(image_id: str) -> str | None:
     """Read `REPOSITORY@sha256:…`; a bare `sha256:…` is the name of a configuration, not of an image."""
     _, at, digest = image_id.rpartition("@")
     return digest if at else None
-
-
-def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:300].rstrip(".")

@@ -9,10 +9,11 @@ from datetime import datetime
 from mlops.delivery.git import Git
 from mlops.delivery.history import Standing, held, history, order_of
 from mlops.delivery.kube import Pod
+from mlops.delivery.kube_words import sentence
 from mlops.delivery.live import Live, Told
 from mlops.delivery.records import Record
 from mlops.delivery.release import held_words
-from mlops.delivery.trouble import reasons, sentence
+from mlops.delivery.trouble import reasons
 
 MOST = 3  # reasons for one disagreement
 

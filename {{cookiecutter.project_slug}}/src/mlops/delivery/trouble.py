@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-Json = Mapping[str, Any]
-LONGEST, MOST = 400, 3  # letters of a reason, reasons for a disagreement
-DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
-EPOCH = datetime.fromtimestamp(0, UTC)
+from mlops.delivery.job_trouble import failure
+from mlops.delivery.kube_words import instant, last_words, sentence
+from mlops.delivery.pod_facts import EPOCH, Json, condition, containers, ended, is_ready, newest, owner, seen
+
+MOST = 3  # reasons for a disagreement
 IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 CONFIG = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that keeps `name` from serving, and since when."""
+    """Something that keeps `name` from serving, and since when; "unasked" is a job that could not find out."""
 
     kind: str
     name: str
@@ -40,27 +39,17 @@ def explain(
     pods = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
     found = list(_of_replicasets(replicasets))
     for pod in pods:
-        if not is_ready(pod) and not _owner(pod, "Job"):
+        if not is_ready(pod) and not owner(pod, "Job"):
             uid = pod["metadata"]["uid"]
             found.extend(_of_pod(pod, [one for one in events if one["involvedObject"].get("uid") == uid]))
-    found.extend(_of_jobs(jobs, pods, alone=not found))
+    found.extend(_of_jobs(jobs, pods, events, alone=not found))
     return sorted(found, key=lambda trouble: (trouble.since or EPOCH, trouble.name), reverse=True)
 
 
 def reasons(troubles: Sequence[Trouble]) -> tuple[str, ...]:
     """Choose the newest trouble of each kind, and say since when it is there."""
-    newest = {trouble.kind: trouble for trouble in reversed(troubles)}.values()
-    return tuple(_dated(trouble) for trouble in troubles if trouble in newest)[:MOST]
-
-
-def is_ready(pod: Json) -> bool:
-    """Tell whether a pod takes requests."""
-    return str(_condition(pod, "Ready").get("status")) == "True"
-
-
-def instant(text: str | None) -> datetime | None:
-    """Read a time of the API."""
-    return datetime.fromisoformat(text) if text else None
+    chosen = {trouble.kind: trouble for trouble in reversed(troubles)}.values()
+    return tuple(_dated(trouble) for trouble in troubles if trouble in chosen)[:MOST]
 
 
 def _dated(trouble: Trouble) -> str:
@@ -70,20 +59,20 @@ def _dated(trouble: Trouble) -> str:
 
 def _of_pod(pod: Json, events: Sequence[Json]) -> Iterator[Trouble]:
     name = pod["metadata"]["name"]
-    since = instant(_condition(pod, "Ready").get("lastTransitionTime") or pod["metadata"].get("creationTimestamp"))
+    since = instant(condition(pod, "Ready").get("lastTransitionTime") or pod["metadata"].get("creationTimestamp"))
     kind, words = _unplaced(pod) or _waiting(pod) or _restarted(pod, events) or _newest_warning(events)
     if kind:
         yield Trouble(kind, name, f"Pod {name} {words}", since)
 
 
 def _unplaced(pod: Json) -> tuple[str, str] | None:
-    placed = _condition(pod, "PodScheduled")
+    placed = condition(pod, "PodScheduled")
     words = f"finds no node: {sentence(placed.get('message'))}"
     return ("unschedulable", words) if placed.get("status") == "False" else None
 
 
 def _waiting(pod: Json) -> tuple[str, str] | None:
-    for container in _containers(pod):
+    for container in containers(pod):
         waiting = (container.get("state") or {}).get("waiting") or {}
         reason, said = waiting.get("reason") or "", waiting.get("message")
         if reason in IMAGE:
@@ -95,42 +84,31 @@ def _waiting(pod: Json) -> tuple[str, str] | None:
 
 
 def _restarted(pod: Json, events: Sequence[Json]) -> tuple[str, str] | None:
-    for container in _containers(pod):
-        ended = _ended(container)
-        if ended is None:
+    for container in containers(pod):
+        end = ended(container)
+        if end is None:
             continue
         times = _times(container)
         if any(event.get("reason") == "Killing" and "probe" in str(event.get("message")) for event in events):
             unhealthy = [event for event in events if event.get("reason") == "Unhealthy"]
-            return "probe", f"was ended {times} because it failed a probe: {_newest(unhealthy)}"
-        reason = "" if ended.get("reason") in (None, "Error") else f", {ended['reason']}"
-        last = f"exit code {ended.get('exitCode')}{reason}; its last words: {_last_words(ended.get('message'))}"
+            return "probe", f"was ended {times} because it failed a probe: {newest(unhealthy)}"
+        reason = "" if end.get("reason") in (None, "Error") else f", {end['reason']}"
+        last = f"exit code {end.get('exitCode')}{reason}; its last words: {last_words(end.get('message'))}"
         return "crash", f"ended {times}, the last time with {last}"
     return None
-
-
-def _ended(container: Json) -> Json | None:
-    """Give the end of a container that is not ready: the one of this moment, or the one before it started again."""
-    states = (container.get("state") or {}, container.get("lastState") or {})
-    return next((state["terminated"] for state in states if state.get("terminated")), None)
 
 
 def _newest_warning(events: Sequence[Json]) -> tuple[str, str]:
     warnings = [event for event in events if event.get("type") == "Warning"]
     if not warnings:
         return "", ""
-    probe = max(warnings, key=_seen).get("reason") == "Unhealthy"
-    return "probe" if probe else "event", f"is not ready: {_newest(warnings)}"
-
-
-def _newest(events: Sequence[Json]) -> str:
-    event = max(events, key=_seen, default={})
-    return sentence(event.get("message") or event.get("reason"))
+    probe = max(warnings, key=seen).get("reason") == "Unhealthy"
+    return "probe" if probe else "event", f"is not ready: {newest(warnings)}"
 
 
 def _of_replicasets(replicasets: Iterable[Json]) -> Iterator[Trouble]:
     for item in replicasets:
-        failure = _condition(item, "ReplicaFailure")
+        failure = condition(item, "ReplicaFailure")
         if failure.get("status") == "True" and (item.get("spec") or {}).get("replicas", 1):
             name, words = item["metadata"]["name"], sentence(failure.get("message"))
             kind = "quota" if "exceeded quota" in words else "refused"
@@ -138,16 +116,13 @@ def _of_replicasets(replicasets: Iterable[Json]) -> Iterator[Trouble]:
             yield Trouble(kind, name, f"No pods can be made for {name}: {words}", since)
 
 
-def _of_jobs(jobs: Iterable[Json], pods: Sequence[Json], alone: bool) -> Iterator[Trouble]:
+def _of_jobs(jobs: Iterable[Json], pods: Sequence[Json], events: Sequence[Json], alone: bool) -> Iterator[Trouble]:
     """Say which jobs failed, and which cannot start where they are `alone` in that."""
     for job in jobs:
-        failed, name = _condition(job, "Failed"), job["metadata"]["name"]
-        mine = [pod for pod in pods if _owner(pod, "Job") == name]
-        if failed.get("status") == "True":
-            ends = [end for pod in mine for container in _containers(pod) if (end := _ended(container))]
-            last = max(ends, key=lambda end: str(end.get("finishedAt")), default={})
-            said = _last_words(last.get("message")) if last.get("message") else sentence(failed.get("message"))
-            yield Trouble("job", name, f"Job {name} failed: {said}", instant(failed.get("lastTransitionTime")))
+        name = job["metadata"]["name"]
+        mine = [pod for pod in pods if owner(pod, "Job") == name]
+        if failed := failure(job, mine, events):
+            yield Trouble(failed[0], name, failed[1], instant(condition(job, "Failed").get("lastTransitionTime")))
         elif alone and not (job.get("status") or {}).get("succeeded"):
             for pod in mine:
                 kind, words = _unplaced(pod) or _waiting(pod) or ("", "")
@@ -157,44 +132,6 @@ def _of_jobs(jobs: Iterable[Json], pods: Sequence[Json], alone: bool) -> Iterato
                     yield Trouble(kind, pod_name, f"Pod {pod_name} of job {name} {words}", since)
 
 
-def _condition(item: Json, kind: str) -> Json:
-    conditions = (item.get("status") or {}).get("conditions") or ()
-    return next((condition for condition in conditions if condition.get("type") == kind), {})
-
-
-def _containers(pod: Json) -> list[Json]:
-    status = pod.get("status") or {}
-    return [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-
-
-def _owner(item: Json, kind: str) -> str:
-    owners = item["metadata"].get("ownerReferences") or ()
-    return next((owner["name"] for owner in owners if owner.get("kind") == kind), "")
-
-
-def _seen(event: Json) -> datetime:
-    last = (event.get("series") or {}).get("lastObservedTime") or event.get("lastTimestamp")
-    return instant(last or event.get("eventTime")) or EPOCH
-
-
 def _times(container: Json) -> str:
     ends = int(container.get("restartCount") or 0) + bool((container.get("state") or {}).get("terminated"))
     return {0: "once", 1: "once", 2: "twice"}.get(ends, f"{ends} times")
-
-
-def sentence(text: str | None) -> str:
-    """Put what a component said on one line that ends; of a long text the beginning and, as it says most, the end."""
-    words = _printable(DIGEST.sub(r"\1…", " ".join(str(text or "no reason given").split())))
-    short = words if len(words) <= LONGEST else f"{words[: LONGEST // 4]} … {words[-LONGEST * 3 // 4 :]}"
-    return f"{short.rstrip('. ')}."
-
-
-def _last_words(text: str | None) -> str:
-    """Join the last lines: output and errors of a container arrive in no fixed order."""
-    lines = [line for line in str(text or "").splitlines() if line.strip()]
-    return sentence("; ".join(lines[-2:]) or "none")
-
-
-def _printable(text: str) -> str:
-    """Keep what a program said from steering the terminal that shows it."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
