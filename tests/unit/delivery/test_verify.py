@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
+import yaml
 from unit.delivery.forge_server import serving
 from unit.delivery.project import settings
 from unit.delivery.test_status import PULL, TIME, WELL, A, B, app, version
@@ -16,9 +17,11 @@ from mlops.commands import verify as command
 from mlops.commands.landing import land
 from mlops.commands.verify import Heal, conclude, looker
 from mlops.contract.errors import MlopsError, Refused
+from mlops.delivery.commit_status import MOST, Reports, holders
 from mlops.delivery.forge import TOKENS, Status, connect
 from mlops.delivery.history import Standing, history
 from mlops.delivery.live import Applied, Live
+from mlops.delivery.patience import MARGIN, PATIENCE, patience
 from mlops.delivery.presence import Presence
 from mlops.delivery.publish import push
 from mlops.delivery.records import Record
@@ -29,14 +32,15 @@ from mlops.delivery.verify import (
     Verdict,
     Watched,
     and_pods,
-    holders,
     of_app,
     of_local,
     of_statuses,
+    unless_untested,
     wait,
 )
 
 HERE = Applied("1" * 40, A)
+PROJECT = Path(__file__).parents[3] / "{{cookiecutter.project_slug}}"
 SILENT = Live("local", versions={"x": None}, troubles=(Trouble("silent", "x", "x does not answer.", None),))
 
 
@@ -101,6 +105,39 @@ def test_a_no_says_why() -> None:
     assert "failed to apply" in of_app(A, replace(WELL, app=failed), HERE).words
 
 
+# A release whose pods serve, and whose smoke test could not ask; then what makes it a definite no all the same.
+UNASKED = Trouble("unasked", "smoke", "Job smoke failed (DeadlineExceeded): no room.", None)
+BLIND = replace(WELL, app=app(health="Degraded", ill=("Job/smoke",)), troubles=(UNASKED,))
+WRONG: dict[str, Live] = {
+    "a wrong answer": replace(BLIND, troubles=(replace(UNASKED, kind="job"),)),
+    "another trouble too": replace(BLIND, troubles=(UNASKED, PULL)),
+    "no trouble that anybody knows": replace(BLIND, troubles=()),
+    "another resource is ill": replace(BLIND, app=app(health="Degraded", ill=("Job/smoke", "Deployment/web"))),
+    "a pod answers another release": replace(BLIND, versions={"web-1": version(A), "web-2": version(B)}),
+    "a pod answers nothing": replace(BLIND, versions={"web-1": version(A), "web-2": None}),
+    "a pod is not ready": replace(BLIND, versions={"web-1": version(A)}),
+    "no pods": replace(BLIND, pods=(), versions={}),
+    "pods were not asked": replace(BLIND, pods=None, versions={}, troubles=(), unasked={"pods": "no right."}),
+}
+
+
+def test_a_smoke_test_that_could_not_ask_is_no_wrong_answer() -> None:
+    verdict = of_app(A, BLIND, HERE)
+    assert verdict.kind == "unasked" and UNASKED.words in verdict.words and "delete the job" in verdict.words
+    assert of_app(A, replace(BLIND, app=app(health="Degraded")), HERE).kind == "unasked"
+    failure = replace(NO, pause=FORGE_POLL)
+    asked = unless_untested(A, replace(BLIND, app=None, unasked={"argocd": "away."}), failure)
+    assert (asked.kind, asked.pause) == ("unasked", FORGE_POLL)
+    assert unless_untested(A, BLIND, WAIT) == WAIT and unless_untested(A, BLIND, YES) == YES
+    failed = replace(BLIND, app=app(operation="Failed", health="Degraded"))
+    assert of_app(A, failed, HERE).kind == "no"
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_it_is_one_where_anything_else_is_wrong(case: str) -> None:
+    assert of_app(A, WRONG[case], HERE).kind == "no"
+
+
 def test_a_pod_that_answers_something_else_ends_no_wait() -> None:
     yes, no = Verdict("yes", "Well."), Verdict("no", "Ill.")
     assert and_pods(A, WELL, yes).words == "Well. Each pod's /version is the record's."
@@ -154,6 +191,53 @@ def test_only_commits_that_carry_the_record_are_asked(clone: Clone) -> None:
     now = history(clone.git, "staging", tip)[0]
     assert holders(clone.git, now, tip) == [tip, later, release]
     assert before not in holders(clone.git, now, tip) and side not in holders(clone.git, now, tip)
+
+
+class Counting:
+    """A forge that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.statuses: dict[str, Status] = {}
+        self.asked: list[str] = []
+
+    def status(self, sha: str, context: str) -> Status | None:
+        assert context == "mlops/staging"
+        self.asked.append(sha)
+        return self.statuses.get(sha)
+
+    def round(self, reports: Reports, commits: list[str]) -> tuple[str, list[str]]:
+        """The state that is found, and who was asked for it."""
+        self.asked.clear()
+        state = next((status.state for _, status in reports.of(commits) if status), "")
+        return state, list(self.asked)
+
+
+def test_a_forge_is_asked_sparingly_and_no_commit_is_forgotten() -> None:
+    forge, commits = Counting(), [f"c{at}" for at in range(MOST)]
+    reports = Reports(lambda: forge, "mlops/staging")
+    assert forge.round(reports, commits) == ("", commits)
+    rounds = [forge.round(reports, commits)[1] for _ in range(MOST)]
+    assert all(asked[0] == "c0" and len(asked) <= 2 for asked in rounds)
+    assert {sha for asked in rounds for sha in asked} == set(commits)
+    forge.statuses["c9"] = status("failure")
+    while not (found := forge.round(reports, commits))[0]:
+        pass
+    assert found[0] == "failure"
+    forge.statuses["c9"] = status("success")
+    state, asked = forge.round(reports, commits)
+    assert state == "success" and len(asked) == 3 and {"c0", "c9"} < set(asked) < set(commits[:10])
+    newer = ["new", *commits]
+    forge.statuses["new"] = status("failure")
+    assert forge.round(reports, newer) == ("failure", ["new"])
+    assert forge.round(reports, newer) == ("failure", ["new"])
+
+
+def test_an_hour_of_asking_stays_within_what_a_jobs_token_may() -> None:
+    forge, commits = Counting(), [f"c{at}" for at in range(2 * MOST)]
+    forge.statuses[commits[-1]] = status("pending")
+    reports = Reports(lambda: forge, "mlops/staging")
+    total = sum(len(forge.round(reports, commits)[1]) for _ in range(int(3600 / FORGE_POLL)))
+    assert total < 800
 
 
 def told(*verdicts: Verdict, timeout: float = 60, step: float = 5) -> tuple[Verdict, list[str], float]:
@@ -417,3 +501,51 @@ def test_no_way_to_a_pull_request_is_told_before_anything_is_asked(
     assert "Whether staging runs" not in str(raised.value)
     with pytest.raises(MlopsError, match="Whether staging runs"):
         command.verify("staging", timeout=0, revert=False, via="pr")
+
+
+@pytest.mark.parametrize(
+    ("values", "chart", "seconds"),
+    [
+        ("replicas: 2\n", "progressDeadline: 300\nsmoke: {timeout: 60}\n", 600),
+        ("progressDeadline: 3600\n", "progressDeadline: 300\nsmoke: {timeout: 60}\n", 3900),
+        ("progressDeadline: 20\nsmoke: {timeout: 5}\n", "", 265),
+        ("smoke: {timeout: 100}\n", "progressDeadline: 300\nsmoke: {timeout: 60}\n", 640),
+        ("smoke: [\n", "progressDeadline: 400\nsmoke: {timeout: 60}\n", 700),
+        ("replicas: 2\n", "replicas: 1\n", PATIENCE),
+    ],
+)
+def test_the_values_say_how_long_to_wait(clone: Clone, values: str, chart: str, seconds: float) -> None:
+    clone.commit("Values", {f"{STAGING}/values.yaml": values, "deploy/chart/values.yaml": chart})
+    assert patience(clone.git, "staging", clone.git.head()) == seconds
+    other = "progressDeadline: 1000\nsmoke: {timeout: 60}\n"
+    clone.commit("The chart of a release", {f"{STAGING}/chart/values.yaml": other})
+    if "progressDeadline" not in values:
+        assert patience(clone.git, "staging", clone.git.head()) == (1340 if "timeout: 100" in values else 1300)
+
+
+def test_the_charts_own_values_grant_what_is_waited_where_nobody_asks() -> None:
+    chart = yaml.safe_load((PROJECT / "deploy" / "chart" / "values.yaml").read_text(encoding="utf-8"))
+    assert chart["progressDeadline"] + chart["smoke"]["timeout"] + MARGIN == PATIENCE
+
+
+@pytest.mark.parametrize(
+    ("target", "timeout", "waited"), [("argocd", None, 7240), ("argocd", 5, 5), ("local", None, PATIENCE)]
+)
+def test_a_timeout_that_is_given_comes_first(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch, target: str, timeout: float | None, waited: float
+) -> None:
+    table = f'[project]\nname = "p"\n[tool.mlops]\ntarget = "{target}"\npackage = "p"\nfeatures = "f"\nmodel = "m"\n'
+    clone.commit(
+        "Long", {f"{STAGING}/values.yaml": "progressDeadline: 6900\nsmoke: {timeout: 100}\n", "pyproject.toml": table}
+    )
+    clone.push()
+    monkeypatch.chdir(clone.path)
+    heard: list[float] = []
+
+    def wait(look: object, *, timeout: float, say: object) -> Verdict:
+        heard.append(timeout)
+        return Verdict("replaced", "")
+
+    monkeypatch.setattr("mlops.delivery.verify.wait", wait)
+    command.verify("staging", timeout=timeout, revert=False, via="push")
+    assert heard == [waited]

@@ -110,7 +110,13 @@ def rollback(
 @app.command()
 def verify(
     env: Env = "staging",
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.", min=0)] = 600,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds to wait for an answer. Default: progressDeadline and smoke.timeout of its values, and 240.",
+            min=0,
+        ),
+    ] = None,
     revert: Annotated[
         bool, typer.Option("--revert", help="Take the release back when the answer is a definite no.")
     ] = False,

@@ -12,10 +12,12 @@ from mlops.contract.errors import MlopsError, Refused
 from mlops.delivery import live
 from mlops.delivery import verify as verifying
 from mlops.delivery.argocd import Argocd
+from mlops.delivery.commit_status import Reports, Statuses, holders
 from mlops.delivery.forge import connect
 from mlops.delivery.history import Standing
 from mlops.delivery.kube import Kube
 from mlops.delivery.layout import folder
+from mlops.delivery.patience import PATIENCE, patience
 from mlops.delivery.presence import Presence
 from mlops.delivery.publish import Land
 from mlops.delivery.records import Record
@@ -36,7 +38,7 @@ class Heal:
     presence: Presence | None = None
 
 
-def verify(env: str, *, timeout: float, revert: bool, via: str) -> None:
+def verify(env: str, *, timeout: float | None, revert: bool, via: str) -> None:
     """Wait for an answer; take the release back where it is a definite no and that was asked for."""
     settings = find()
     line = trunk(settings)
@@ -44,6 +46,9 @@ def verify(env: str, *, timeout: float, revert: bool, via: str) -> None:
     argocd = cache(lambda: Argocd(project=settings.slug))
     look = looker(settings, line, env, argocd, cache(Kube), cache(lambda: connect(line)))
     watched = verifying.Watched(line, env, look)
+    if timeout is None:
+        timeout = _patience(settings, line, env)
+        say(f"{timeout:5.0f} s  at most, as the values of {env} have it")
     verdict = verifying.wait(watched, timeout=timeout, say=say)
     conclude(line, env, watched.begun, verdict, timeout=timeout, heal=heal)
 
@@ -85,9 +90,10 @@ def looker(
     env: str,
     argocd: Callable[[], live.Applications],
     kube: Callable[[], live.Cluster],
-    forge: Callable[[], verifying.Statuses],
+    forge: Callable[[], Statuses],
 ) -> Look:
     """Choose whom to ask: this machine's server, or Argo CD and where that cannot be asked the forge; then the pods."""
+    reports = Reports(forge, f"mlops/{env}")
     if settings.target == "local":
         return lambda record, now, tip: verifying.of_local(record, live.on_this_machine(settings, env))
 
@@ -96,14 +102,22 @@ def looker(
         if "argocd" not in seen.unasked:
             compared = live.applied(line.git, env, seen.app.revision) if seen.app else None
             return verifying.and_pods(record, seen, verifying.of_app(record, seen, compared))
-        context, commits = f"mlops/{env}", verifying.holders(line.git, now, tip)
         try:
-            statuses = ((sha, forge().status(sha, context)) for sha in commits)
-            return verifying.and_pods(record, seen, verifying.of_statuses(statuses, context))
+            told = verifying.of_statuses(reports.of(holders(line.git, now, tip)), f"mlops/{env}")
+            return verifying.and_pods(record, seen, verifying.unless_untested(record, seen, told))
         except MlopsError as error:
             return Verdict("unasked", f"Argo CD was not asked: {seen.unasked['argocd']} Nor the forge: {error}")
 
     return look
+
+
+def _patience(settings: Settings, line: Trunk, env: str) -> float:
+    if settings.target == "local":  # which reads no values
+        return PATIENCE
+    try:
+        return patience(line.git, env, line.tip())
+    except MlopsError:  # asked again, until time is over
+        return PATIENCE
 
 
 def _take_back(line: Trunk, env: str, record: Record, verdict: Verdict, heal: Heal) -> str:

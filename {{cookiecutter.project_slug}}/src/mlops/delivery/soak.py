@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from mlops.contract.errors import MlopsError
 from mlops.delivery import local, local_state
 from mlops.delivery.argocd import App, Argocd
+from mlops.delivery.commit_status import holders
 from mlops.delivery.forge import Forge, Status, connect
 from mlops.delivery.git import Git
 from mlops.delivery.history import Standing, history
@@ -15,8 +16,6 @@ from mlops.delivery.records import Record
 from mlops.delivery.trunk import Trunk
 from mlops.settings import Settings
 
-# Commits of main whose status is asked, counted back from the newest and on from the release.
-ASKED = 20
 Lookup = Callable[[str], App | None]
 
 
@@ -87,7 +86,7 @@ def of_statuses(statuses: Iterable[Status | None]) -> datetime | None:
 def _of_forge(trunk: Trunk, env: str, now: Standing, forge: Callable[[], Forge], why: str) -> datetime | None:
     try:
         asked = forge()
-        statuses = [asked.status(sha, f"mlops/{env}") for sha in _commits(trunk, now)]
+        statuses = [asked.status(sha, f"mlops/{env}") for sha in holders(trunk.git, now, trunk.known())]
     except MlopsError as error:
         raise MlopsError(f"Nobody could be asked how long {env} ran. Argo CD: {why} The forge: {error}") from error
     if not any(statuses):
@@ -96,10 +95,3 @@ def _of_forge(trunk: Trunk, env: str, now: Standing, forge: Callable[[], Forge],
             f"{now.sha[:10]}."
         )
     return of_statuses(statuses)
-
-
-def _commits(trunk: Trunk, now: Standing) -> Sequence[str]:
-    """List the commits, newest first, whose status tells of what stands: from the newest to the one that put it."""
-    line = trunk.git.first_parent(trunk.known())
-    since = line[: line.index(now.sha) + 1]
-    return since if len(since) <= 2 * ASKED else [*since[:ASKED], *since[-ASKED:]]
