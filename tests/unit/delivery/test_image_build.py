@@ -116,6 +116,40 @@ def test_what_the_builder_is_told(project: Settings, builders: Builders, monkeyp
     assert "--timestamp" not in docker["words"]
 
 
+OTHER = [
+    ("--from debian:12", r"MLOPS_BUILD_OPTIONS: the base 'debian:12' is not pinned by its digest: next week the same"),
+    ("--network host --from=debian:12", r"the base 'debian:12' is not pinned.*Name it in the Dockerfile"),
+    (f"--from debian:12@sha256:{'cd' * 32}", r"is none of the Dockerfile's, and no identity covers it"),
+    ("--build-context base=/elsewhere", r"--build-context 'base=/elsewhere' may replace a base or a stage"),
+    ("--network 'host", r"MLOPS_BUILD_OPTIONS: .* cannot be read \(No closing quotation\)\. Close the quote"),
+]
+
+
+@pytest.mark.parametrize(("options", "why"), OTHER, ids=[row[0] for row in OTHER])
+def test_no_option_puts_another_image_under_the_same_identity(
+    project: Settings, builders: Builders, options: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_BUILD_OPTIONS", options)
+    with pytest.raises(MlopsError, match=why):
+        find_or_build(project)
+    assert not builders.calls
+
+
+def test_the_same_base_from_elsewhere_is_the_same(
+    project: Settings, builders: Builders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_BUILD_OPTIONS", f"--from mirror.example.com/python@{PIN}")
+    assert find_or_build(project)[1]
+
+
+def test_mutant_that_takes_every_option_builds_another_image(
+    project: Settings, builders: Builders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_BUILD_OPTIONS", "--from debian:12")
+    monkeypatch.setattr("mlops.delivery.builder.require_same", lambda *_: None)
+    assert find_or_build(project)[1] and "debian:12" in builders.calls[0]["words"]
+
+
 def test_only_a_loopback_registry_is_pushed_to_without_tls(
     project: Settings, builders: Builders, monkeypatch: pytest.MonkeyPatch
 ) -> None:

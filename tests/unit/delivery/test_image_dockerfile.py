@@ -98,6 +98,9 @@ def ignored(name: str, patterns: list[str]) -> bool:
     return result
 
 
+FIRST = f"FROM python:3.11-slim@{A} AS base\n"
+
+
 def project(folder: Path, text: str, python: str = "3.11\n") -> Path:
     (folder / "Dockerfile").write_text(text)
     (folder / ".python-version").write_text(python)
@@ -118,11 +121,17 @@ def test_a_reference_is_taken_apart(reference: str, base: Base, repository: str)
     assert (str(base), base.repository) == (reference, repository)
 
 
-def test_pin_rewrites_the_bases_and_nothing_else(tmp_path: Path) -> None:
-    text = (
-        f"# FROM python:3.11-slim is not this\nFROM  --platform=linux/amd64 python:3.10.2-slim@{A} as base\n"
-        "FROM base AS build\nCOPY --from=python:3.11-slim /a /b\nfrom ghcr.io/a/tools\nFROM scratch\nFROM build\n"
+def several(python: str, copied: str, tools: str, debian: str) -> str:
+    return (
+        f"# FROM python:3.11-slim is not this\nFROM  --platform=linux/amd64 {python} as base\n"
+        f"FROM base AS build\nCOPY --from={copied} /a /b\nfrom {tools}\nFROM scratch\nFROM build\n"
+        f"COPY --chown=1:1 \\\n  # debian:12\n  --from={debian} /a /b\nCOPY --from=build /a /b\nCOPY --from=0 /a /b\n"
+        f"RUN --mount=type=bind,from={tools},target=/t --mount=type=cache,target=/c cp --from=debian:12 /t /c\n"
     )
+
+
+def test_pin_rewrites_the_bases_and_nothing_else(tmp_path: Path) -> None:
+    text = several(f"python:3.10.2-slim@{A}", "python:3.11-slim", "ghcr.io/a/tools", "debian:12")
     asked: list[Base] = []
 
     def ask(base: Base) -> str:
@@ -130,11 +139,12 @@ def test_pin_rewrites_the_bases_and_nothing_else(tmp_path: Path) -> None:
         return B
 
     made = pin(project(tmp_path, text), ask)
-    assert asked == [Base("python", "3.11-slim", ""), Base("ghcr.io/a/tools", "", "")]
-    assert [str(base) for base in made.values()] == [f"python:3.11-slim@{B}", f"ghcr.io/a/tools@{B}"]
-    changed = text.replace(f"python:3.10.2-slim@{A}", f"python:3.11-slim@{B}").replace("tools\n", f"tools@{B}\n")
-    assert (tmp_path / "Dockerfile").read_text() == changed
-    assert require_pinned(tmp_path) == tuple(made.values())
+    assert asked == [Base("python", "3.11-slim", ""), Base("ghcr.io/a/tools", "", ""), Base("debian", "12", "")]
+    pinned = tuple(dict.fromkeys(made.values()))
+    python, tools, debian = map(str, pinned)
+    assert [python, tools, debian] == [f"{base}@{B}" for base in asked]
+    assert (tmp_path / "Dockerfile").read_text() == several(python, python, tools, debian)
+    assert require_pinned(tmp_path) == pinned
 
 
 @pytest.mark.parametrize(
@@ -146,6 +156,7 @@ def test_pin_rewrites_the_bases_and_nothing_else(tmp_path: Path) -> None:
         (f"FROM python:3.11-slim@{A}\n", "3.12", "but .python-version says 3.12. Run `mlops image pin`"),
         (f"FROM ghcr.io/a/python:3.11@{A}\n", "3.12", "but .python-version says 3.12"),
         ("ARG BASE=python\nFROM ${BASE}\n", "3.11", "depends on a build argument.*Name the base"),
+        (f"{FIRST}COPY --from=${{X}} /a /b\n", "3.11", "'\\${X}' depends on a build argument.*Name the base"),
         ("FROM scratch\n", "3.11", "no FROM names a base"),
         (f"FROM python:3.11-slim@{A}\n", "python", "must begin with a version of Python"),
     ],
@@ -153,6 +164,51 @@ def test_pin_rewrites_the_bases_and_nothing_else(tmp_path: Path) -> None:
 def test_what_would_make_the_identity_lie_is_refused(tmp_path: Path, text: str, python: str, words: str) -> None:
     with pytest.raises(MlopsError, match=words):
         require_pinned(project(tmp_path, text, python))
+
+
+COPIES = [
+    "COPY --from=debian:12 /a /b",
+    "copy --from=debian:12 /a /b",
+    "  COPY --link --from=debian:12 --chown=1:1 /a /b",
+    'COPY --from="debian:12" /a /b',
+    "COPY \\\n    --link \\\n    # a remark\n    --from=debian:12 \\\n    /a /b",
+    "ONBUILD COPY --from=debian:12 /a /b",
+    "RUN --mount=from=debian:12,target=/t cp /t/a /b",
+    "RUN --mount=type=cache,target=/c --mount=type=bind,target=/t,from=debian:12 cp /t/a /b",
+    'RUN --mount=type=bind,"from=debian:12",target=/t cp /t/a /b',
+    "RUN --network=none \\\n --mount=type=bind,from=debian:12,target=/t cp /t/a /b",
+]
+ALIKE = [
+    "COPY --from=base /a /b",
+    "COPY --from=BASE /a /b",
+    "COPY --from=0 /a /b",
+    "RUN --mount=type=bind,from=base,target=/t cp /t/a /b",
+    "RUN cp --from=debian:12 /a /b",
+    "# COPY --from=debian:12 /a /b",
+    f"COPY --from=debian:12@{B} /a /b",
+    "RUN --mount=type=secret,id=not-from=debian:12 cat /run/secrets/x",
+]
+
+
+@pytest.mark.parametrize("line", COPIES)
+def test_what_is_copied_from_another_image_is_pinned_too(tmp_path: Path, line: str) -> None:
+    with pytest.raises(MlopsError, match=r"Dockerfile: the base 'debian:12' is not pinned by its digest.*image pin"):
+        require_pinned(project(tmp_path, f"{FIRST}{line}\n"))
+    pin(tmp_path, lambda _: B)
+    assert require_pinned(tmp_path)[1] == Base("debian", "12", B)
+
+
+@pytest.mark.parametrize("line", ALIKE)
+def test_stages_digits_and_what_only_looks_alike_pass(tmp_path: Path, line: str) -> None:
+    assert require_pinned(project(tmp_path, f"{FIRST}{line}\n"))[0] == Base("python", "3.11-slim", A)
+
+
+def test_mutant_that_reads_no_options_lets_an_unpinned_image_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dockerfile, "OPTIONS", re.compile(r"\Z\A."))
+    for line in COPIES:
+        assert len(require_pinned(project(tmp_path, f"{FIRST}{line}\n"))) == 1
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mlops.contract.errors import MlopsError
 from mlops.delivery.context import lay
-from mlops.delivery.dockerfile import require_pinned
+from mlops.delivery.dockerfile import require_pinned, require_same
 from mlops.delivery.image import Copied, ImageRef, content_digest, identity, listing, manifest
-from mlops.delivery.oci import OciBuilder
+from mlops.delivery.oci import OPTIONS, OciBuilder, options
 from mlops.delivery.remote import storage
 from mlops.settings import Settings
 
@@ -113,7 +113,7 @@ def local_image(settings: Settings) -> tuple[ImageRef, bool]:
 
 def _oci_image(builder: OciBuilder, *, push: bool) -> tuple[ImageRef, bool]:
     settings = builder.settings
-    require_pinned(settings.root)
+    require_same(options(), require_pinned(settings.root), OPTIONS)
     files = manifest(settings.root)
     name = identity(settings, files, local=False)
     found = builder.lookup(name) if push else builder.held(name)

@@ -1,15 +1,19 @@
-"""The base images that the Dockerfile names, and the digests that pin them."""
+"""The images that the Dockerfile builds on and copies from, and the digests that pin them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlops.contract.errors import MlopsError
 
-FROM = re.compile(r"^(FROM[ \t]+(?:--\S+[ \t]+)*)(\S+)(?:[ \t]+AS[ \t]+(\S+))?", re.MULTILINE | re.IGNORECASE)
+FROM = re.compile(r"^FROM[ \t]+(?:--\S+[ \t]+)*(\S+)(?:[ \t]+AS[ \t]+(\S+))?", re.MULTILINE | re.IGNORECASE)
+GAP = r"(?:[ \t]|\\[ \t]*\r?\n(?:[ \t]*#.*\n)*)+"
+# The options of an instruction, which may go on over lines; and the images that they name.
+OPTIONS = re.compile(rf"^[ \t]*(?:ONBUILD{GAP})?(?:COPY|RUN)((?:{GAP}--[^\s\\]+)+)", re.MULTILINE | re.IGNORECASE)
+USED = re.compile(r'--from="?([^\s"]+)|--mount=\S*?(?<=[=,"])from="?([^\s,"]+)', re.IGNORECASE)
 MINOR = re.compile(r"\d+\.\d+")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -36,7 +40,7 @@ class Base:
 
 
 def require_pinned(root: Path) -> tuple[Base, ...]:
-    """Read which images a project's image is built on.
+    """Read which images a project's image is built on, and which its Dockerfile copies from.
 
     Raises:
         MlopsError: One is not pinned by its digest, is a build argument, or has another Python than the project.
@@ -44,10 +48,7 @@ def require_pinned(root: Path) -> tuple[Base, ...]:
     found = bases(_read(root))
     for base in found:
         if not DIGEST.fullmatch(base.digest):
-            raise MlopsError(
-                f"Dockerfile: the base {str(base)!r} is not pinned by its digest: next week the same identity would "
-                "be another image. Run `mlops image pin`, and commit the Dockerfile."
-            )
+            raise MlopsError(f"Dockerfile: {_unpinned(str(base))} Run `mlops image pin`, and commit the Dockerfile.")
         if wanted(root, base) != base.tag:
             raise MlopsError(
                 f"Dockerfile: the base is {str(base)!r}, but .python-version says {minor(root)}. "
@@ -56,25 +57,74 @@ def require_pinned(root: Path) -> tuple[Base, ...]:
     return found
 
 
+def require_same(words: Sequence[str], found: Sequence[Base], where: str) -> None:
+    """Let options of a builder replace no image by one that no identity covers.
+
+    Args:
+        words: The options.
+        found: The images that the Dockerfile names.
+        where: Where the options come from.
+
+    Raises:
+        MlopsError: One names another image, or a folder or image to be taken for one.
+    """
+    for name, reference in _given(words):
+        if name == "--build-context":
+            raise MlopsError(
+                f"{where}: {name} {reference!r} may replace a base or a stage, which no identity covers. Take it out."
+            )
+        digest = parse(reference).digest
+        if not DIGEST.fullmatch(digest):
+            raise MlopsError(f"{where}: {_unpinned(reference)} Name it in the Dockerfile, and run `mlops image pin`.")
+        if digest not in {base.digest for base in found}:
+            raise MlopsError(
+                f"{where}: the base {reference!r} is none of the Dockerfile's, and no identity covers it. "
+                "Name it in the Dockerfile."
+            )
+
+
+def _given(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for at, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name in ("--from", "--build-context"):
+            yield name, value if equals else "".join(words[at + 1 : at + 2])
+
+
+def _unpinned(reference: str) -> str:
+    return f"the base {reference!r} is not pinned by its digest: next week the same identity would be another image."
+
+
 def bases(text: str) -> tuple[Base, ...]:
-    """List the images that a Dockerfile's stages begin with, each once, stages of its own left out.
+    """List the images that a Dockerfile's stages begin with or take files from, each once, its own stages left out.
 
     Raises:
         MlopsError: There is none, or one is a build argument.
     """
-    stages: set[str] = set()
-    found: dict[Base, None] = {}
-    for _, reference, stage in FROM.findall(text):
-        if "$" in reference:
-            raise MlopsError(
-                f"Dockerfile: FROM {reference!r} depends on a build argument, which no identity covers. Name the base."
-            )
-        if reference.lower() not in stages | {"scratch"}:
-            found[parse(reference)] = None
-        stages.add(stage.lower())
+    return tuple(dict.fromkeys(parse(text[begin:end]) for begin, end in _places(text)))
+
+
+def _places(text: str) -> list[tuple[int, int]]:
+    """Find where a Dockerfile names images that are not stages of its own, by name or number."""
+    stages, found = {"scratch"}, []
+    for match in FROM.finditer(text):
+        found += _place(match, stages)
+        stages.add((match[2] or "").lower())
     if not found:
         raise MlopsError("Dockerfile: no FROM names a base image. Restore it with `git checkout Dockerfile`.")
-    return tuple(found)
+    for options in OPTIONS.finditer(text):
+        for match in USED.finditer(text, *options.span(1)):
+            found += _place(match, stages)
+    return found
+
+
+def _place(match: re.Match[str], stages: Container[str]) -> list[tuple[int, int]]:
+    group = 1 if match[1] else 2
+    reference = match[group]
+    if "$" in reference:
+        raise MlopsError(
+            f"Dockerfile: the base {reference!r} depends on a build argument, which no identity covers. Name the base."
+        )
+    return [] if reference.isdigit() or reference.lower() in stages else [match.span(group)]
 
 
 def parse(reference: str) -> Base:
@@ -97,14 +147,11 @@ def pin(root: Path, ask: Callable[[Base], str]) -> dict[Base, Base]:
     """
     text = _read(root)
     fresh = {base: Base(base.name, wanted(root, base), "") for base in bases(text)}
-    pinned = {old: Base(new.name, new.tag, ask(new)) for old, new in fresh.items()}
-    names = {str(old): str(new) for old, new in pinned.items()}
-
-    def written(match: re.Match[str]) -> str:
-        head, reference = match[1], match[2]
-        return head + names.get(reference, reference) + match[0][len(head + reference) :]
-
-    (root / "Dockerfile").write_text(FROM.sub(written, text), encoding="utf-8")
+    digests = {base: ask(base) for base in dict.fromkeys(fresh.values())}
+    pinned = {old: Base(new.name, new.tag, digests[new]) for old, new in fresh.items()}
+    for begin, end in sorted(_places(text), reverse=True):
+        text = text[:begin] + str(pinned[parse(text[begin:end])]) + text[end:]
+    (root / "Dockerfile").write_text(text, encoding="utf-8")
     return pinned
 
 

@@ -93,7 +93,7 @@ class OciBuilder:
                 *("--platform", self.settings.platform, "--file", str(place.dockerfile)),
                 *("--tag", self.reference(identity)),
                 *(word for label in labels.items() for word in ("--label", "=".join(label))),
-                *shlex.split(os.environ.get(OPTIONS, "")),
+                *options(),
                 str(place.folder),
             )
 
@@ -119,6 +119,19 @@ class OciBuilder:
         if digest is None:
             raise MlopsError(f"{reference} was pushed, and yet the registry has none such. Run again.")
         return digest
+
+
+def options() -> list[str]:
+    """Read what somebody wants a builder to be told besides.
+
+    Raises:
+        MlopsError: A quote is not closed.
+    """
+    text = os.environ.get(OPTIONS, "")
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise MlopsError(f"{OPTIONS}: {text!r} cannot be read ({error}). Close the quote.") from error
 
 
 def inspect(tool: str, reference: str, what: dict[str, str]) -> str | None:
