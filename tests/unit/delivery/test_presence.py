@@ -15,6 +15,7 @@ from unit.delivery.test_words import project as project
 from unit.delivery.world import NOON, Clone, hexed, image, no_sleep
 
 from mlops.commands import release as commands
+from mlops.commands import rollback as back
 from mlops.contract.errors import MlopsError, Refused
 from mlops.delivery import presence as module
 from mlops.delivery import rollback
@@ -153,7 +154,7 @@ def test_through_the_commands_with_images_of_this_machine(
     record = project.standing()
     assert record
     with pytest.raises(Refused, match=r"image of 20130501-1 is gone: local/project has no"):
-        commands.rollback("staging", None, via="push")
+        back.rollback("staging", None, via="push")
     gate = Judged(project, monkeypatch, passed=True)
     with pytest.raises(Refused, match=r"image of 20130501-2 is gone"):
         commands.promote("staging", "production", force=True, via="push")
@@ -163,5 +164,5 @@ def test_through_the_commands_with_images_of_this_machine(
         (tmp_path / "images" / image(content).digest.removeprefix("sha256:")).mkdir(parents=True)
     assert stock.has(record.image)
     commands.promote("staging", "production", force=True, via="push")
-    commands.rollback("staging", None, via="push")
+    back.rollback("staging", None, via="push")
     assert "staging goes back to 20130501-1. Commit" in capsys.readouterr().out

@@ -10,7 +10,9 @@ from types import SimpleNamespace
 import pytest
 from unit.delivery.world import STAGING, Clone, World, sh
 
+from mlops.commands import history as listing
 from mlops.commands import release as commands
+from mlops.commands import rollback as back
 from mlops.contract.errors import MlopsError, Refused
 
 PROJECT = {
@@ -32,7 +34,7 @@ def project(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> Clone:
 
 
 def rollback(env: str = "staging", to: str | None = None, via: str = "push") -> None:
-    commands.rollback(env, to, via=via)
+    back.rollback(env, to, via=via)
 
 
 def promote(from_: str = "staging", to: str = "production", via: str = "push") -> None:
@@ -40,13 +42,13 @@ def promote(from_: str = "staging", to: str = "production", via: str = "push") -
 
 
 COMMANDS: list[Callable[[], None]] = [
-    rollback, promote, lambda: commands.history("staging", json=False), lambda: commands.check(None),
+    rollback, promote, lambda: listing.history("staging", json=False), lambda: commands.check(None),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "command",
-    [lambda: rollback("stagin"), lambda: promote("stagin"), lambda: commands.history("stagin", json=False)],
+    [lambda: rollback("stagin"), lambda: promote("stagin"), lambda: listing.history("stagin", json=False)],
 )
 def test_a_mistyped_environment(project: Clone, command: Callable[[], None]) -> None:
     with pytest.raises(MlopsError, match=r"No environment 'stagin'.*Did you mean 'staging'") as caught:
@@ -175,15 +177,15 @@ def test_gitlab_has_no_pull_requests_here(project: Clone) -> None:
 
 
 def test_history_in_lines_and_as_json(project: Clone, capsys: pytest.CaptureFixture[str]) -> None:
-    commands.history("staging", json=False)
+    listing.history("staging", json=False)
     assert [line.split("  ")[1:3] for line in capsys.readouterr().out.splitlines()] == [
         ["20130501-2", "released"], ["20130501-1", "released"],
     ]  # fmt: skip
-    commands.history("staging", json=True)
+    listing.history("staging", json=True)
     assert [item["release"] for item in json.loads(capsys.readouterr().out)] == ["20130501-2", "20130501-1"]
-    commands.history("production", json=False)
+    listing.history("production", json=False)
     assert capsys.readouterr().out == "production has had no release yet.\n"
-    commands.history("production", json=True)
+    listing.history("production", json=True)
     assert json.loads(capsys.readouterr().out) == []
 
 

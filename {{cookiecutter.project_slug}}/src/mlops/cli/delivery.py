@@ -102,7 +102,7 @@ def rollback(
     via: Via = "push",
 ) -> None:
     """Restore what stood in an environment before, byte for byte, by one commit."""
-    from mlops.commands import release as command
+    from mlops.commands import rollback as command
 
     command.rollback(env, to, via=via)
 
@@ -134,7 +134,7 @@ def history(
     json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """List the releases of an environment, newest first: metrics, who, when, promoted from, rolled back by."""
-    from mlops.commands import release as command
+    from mlops.commands import history as command
 
     command.history(env, json=json)
 

@@ -1,14 +1,33 @@
-"""How `mlops history` looks: a table on a terminal, a line for each change elsewhere."""
+"""`mlops history`: a table on a terminal, a line for each change elsewhere, or JSON."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from json import dumps
 
 from mlops.commands.words import say
+from mlops.delivery import events as read
 from mlops.delivery.events import Event
+from mlops.delivery.layout import require_environment
+from mlops.delivery.trunk import trunk
+from mlops.settings import find
 
 COLUMNS = ("when", "release", "what", "metric", "who", "commit", "rolled back by")
+
+
+def history(env: str, *, json: bool) -> None:
+    """Print what stood in an environment."""
+    line = trunk(find())
+    tip = line.tip()
+    require_environment(line.git, tip, env)
+    found = read.read(line.git, env, tip)
+    if json:
+        say(dumps([read.as_json(event) for event in found], indent=2, ensure_ascii=False))
+    elif not found:
+        say(f"{env} has had no release yet.")
+    else:
+        show(found)
 
 
 def show(events: Sequence[Event]) -> None:

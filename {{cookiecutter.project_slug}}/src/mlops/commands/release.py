@@ -1,29 +1,26 @@
-"""`mlops release|promote|rollback|history`."""
+"""`mlops release|promote|check`."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from json import dumps
 from typing import Any
 
-from mlops.commands import history as listing
 from mlops.commands import image, landing
 from mlops.commands.gate import judged
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError, Refused
-from mlops.delivery import builder, candidate, events
+from mlops.delivery import builder, candidate
 from mlops.delivery import champion as champions
 from mlops.delivery import check as checks
 from mlops.delivery import history as histories
 from mlops.delivery import promote as promotes
 from mlops.delivery import release as releases
-from mlops.delivery import rollback as rollbacks
 from mlops.delivery.check_chart import Charts
 from mlops.delivery.check_new import Rules
 from mlops.delivery.dvc import Dvc
 from mlops.delivery.git import Git
 from mlops.delivery.image import identity
-from mlops.delivery.layout import ENVS, require_environment
+from mlops.delivery.layout import ENVS
 from mlops.delivery.presence import Presence
 from mlops.delivery.promote import Way
 from mlops.delivery.release import Decision
@@ -137,28 +134,6 @@ def _judge_elsewhere(settings: Settings, line: Trunk, way: Way) -> dict[str, Any
     report = judged(find(fetched.root), fetched.record.commit, way.target, tip)
     say(f"report    {fetched.root / 'reports' / 'report.html'}")
     return _demand(report, way.target)
-
-
-def rollback(env: str, to: str | None, *, via: str) -> None:
-    """Restore what stood before."""
-    settings = find()
-    line = trunk(settings)
-    land, presence = landing.land(settings, line, via), Presence(stock(settings))
-    say(rollbacks.rollback(line, env, to, land=land, presence=presence).words)
-
-
-def history(env: str, *, json: bool) -> None:
-    """Print what stood in an environment."""
-    line = trunk(find())
-    tip = line.tip()
-    require_environment(line.git, tip, env)
-    found = events.read(line.git, env, tip)
-    if json:
-        say(dumps([events.as_json(event) for event in found], indent=2, ensure_ascii=False))
-    elif not found:
-        say(f"{env} has had no release yet.")
-    else:
-        listing.show(found)
 
 
 def _goes(verdict: Decision) -> bool:
