@@ -111,6 +111,12 @@ def test_it_soaks(minutes: float | None, expected: str, words: str) -> None:
     assert expected == "go" or "--force" in found.words
 
 
+def test_what_it_says_to_run_goes_by_the_same_way() -> None:
+    pushed = soaked(V1, Way("staging", "production", "push"), None, 30, NOW).words
+    assert "`mlops promote --from staging --to production --via push --force`" in pushed
+    assert "--via" not in soaked(V1, WAY, None, 30, NOW).words, "by a pull request unless told otherwise"
+
+
 def up(clone: Clone, *, force: bool = False, **more: Any) -> Outcome:
     return promote(clone.trunk, WAY, force=force, sleep=no_sleep, **more)
 

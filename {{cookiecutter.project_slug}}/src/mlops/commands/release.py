@@ -105,7 +105,7 @@ def check(base: str | None, *, first: str = "staging") -> None:
 def promote(from_: str, to: str, *, force: bool, via: str) -> None:
     """Judge what one environment has run healthy against what another has, and copy it there."""
     settings = find()
-    line, way = trunk(settings), Way(from_, to)
+    line, way = trunk(settings), Way(from_, to, via)
     land = landing.land(settings, line, via)
     question = promotes.ask(line, way, line.tip())
     verdict, record = promotes.decide(question, way, force=force), question.record

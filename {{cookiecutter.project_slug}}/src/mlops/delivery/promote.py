@@ -18,15 +18,17 @@ from mlops.delivery.trunk import Trunk
 
 @dataclass(frozen=True)
 class Way:
-    """From which environment to which."""
+    """From which environment to which, and how the commit gets there."""
 
     source: str
     target: str
+    via: str = "pr"
 
     @property
     def command(self) -> str:
         """The command that goes this way in spite of what holds it up."""
-        return f"mlops promote --from {self.source} --to {self.target} --force"
+        by = "" if self.via == "pr" else f" --via {self.via}"
+        return f"mlops promote --from {self.source} --to {self.target}{by} --force"
 
 
 @dataclass(frozen=True)
