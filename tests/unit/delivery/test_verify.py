@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -210,6 +212,16 @@ class Counting:
         self.asked.clear()
         state = next((status.state for _, status in reports.of(commits) if status), "")
         return state, list(self.asked)
+
+
+def test_of_many_commits_both_ends_are_asked(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops.delivery.commit_status.MOST", 1)
+    release = clone.ship("1").commit
+    clone.pull()
+    later = [clone.commit(name, {"README.md": name}) for name in ("a", "b", "c")]
+    now = history(clone.git, "staging", clone.git.head())[0]
+    assert holders(clone.git, now, later[0]) == [later[0], release]
+    assert holders(clone.git, now, later[2]) == [later[2], release]
 
 
 def test_a_forge_is_asked_sparingly_and_no_commit_is_forgotten() -> None:
@@ -549,3 +561,11 @@ def test_a_timeout_that_is_given_comes_first(
     monkeypatch.setattr("mlops.delivery.verify.wait", wait)
     command.verify("staging", timeout=timeout, revert=False, via="push")
     assert heard == [waited]
+
+
+def test_what_verifies_loads_nothing_that_judges() -> None:
+    code = "import sys, mlops.commands.verify; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "mlops.delivery.verify" in loaded
+    heavy = ("mlops.gates", "mlops.pipeline", "pandas", "sklearn", "kubernetes", "github")
+    assert not [name for name in loaded if name.startswith(heavy)]
