@@ -86,6 +86,8 @@ def test_a_held_decision_names_who_what_and_both_ways_out() -> None:
     words = decide(C3, image("three").identity, stood(V1, V2, V1), ORDER, env="staging").words
     for part in ("Ada", "2013-05-01", "'Change 2'", V2.id, V1.id, "git revert", "mlops release --env staging --force"):
         assert part in words
+    elsewhere = decide(C3, image("three").identity, stood(V1, V2, V1), ORDER, env="production").words
+    assert "`mlops promote --to production --force`" in elsewhere
 
 
 def test_garbage_is_never_current_and_force_gets_past_it() -> None:

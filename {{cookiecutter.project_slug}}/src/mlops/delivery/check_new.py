@@ -14,7 +14,7 @@ from mlops.contract.errors import MlopsError
 from mlops.delivery.candidate import metrics_of, source_commit
 from mlops.delivery.git import Entry, Git
 from mlops.delivery.history import given, history, order_of
-from mlops.delivery.layout import RECORD, folder
+from mlops.delivery.layout import FIRST, RECORD, folder
 from mlops.delivery.oci import LABEL
 from mlops.delivery.records import Record, parse, render
 from mlops.delivery.release import decide
@@ -29,7 +29,7 @@ CHART = "chart/"
 class Rules:
     """Which environment new releases go to, and where images are; without that, no release may be new."""
 
-    first: str = "staging"
+    first: str = FIRST
     stock: Stock | None = None
 
 

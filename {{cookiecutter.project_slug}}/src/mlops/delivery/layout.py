@@ -9,6 +9,7 @@ from mlops.delivery.git import Entry, Git
 
 ENVS = "deploy/envs"
 RECORD = "release.yaml"
+FIRST = "staging"  # The environment that main releases to; the others get what it has run.
 PEOPLES = frozenset({"values.yaml"})
 
 

@@ -13,7 +13,7 @@ from mlops.delivery.candidate import Candidate
 from mlops.delivery.commit import write
 from mlops.delivery.history import Hold, Order, Standing, current, held, history, newest, next_id, order_of
 from mlops.delivery.image import ImageRef
-from mlops.delivery.layout import RECORD, replacement, require_environment
+from mlops.delivery.layout import FIRST, RECORD, replacement, require_environment
 from mlops.delivery.publish import ATTEMPTS, Draft, Land, Outcome, Sleep, publish
 from mlops.delivery.records import Image, Record, render
 from mlops.delivery.trunk import Trunk
@@ -64,10 +64,11 @@ def decide(
 def held_words(env: str, standings: Sequence[Standing], hold: Hold) -> str:
     """Say who took what back, and what ends the hold."""
     now = _record(standings)
+    way = f"release --env {env}" if env == FIRST else f"promote --to {env}"
     return (
         f"{env} is held: {hold.by.by} took it back from {hold.newest.id} to {now.id if now else 'nothing'}. "
         f"`git revert {hold.by.sha[:10]}` brings {hold.newest.id} back; "
-        f"`mlops release --env {env} --force` releases in spite of it."
+        f"`mlops {way} --force` goes on in spite of it."
     )
 
 
