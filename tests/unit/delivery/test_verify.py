@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -565,7 +566,9 @@ def test_a_timeout_that_is_given_comes_first(
 
 def test_what_verifies_loads_nothing_that_judges() -> None:
     code = "import sys, mlops.commands.verify; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    env = {**os.environ, "PYTHONPATH": str(PROJECT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
     assert "mlops.delivery.verify" in loaded
     heavy = ("mlops.gates", "mlops.pipeline", "pandas", "sklearn", "kubernetes", "github")
     assert not [name for name in loaded if name.startswith(heavy)]
