@@ -127,7 +127,9 @@ def _judge_elsewhere(settings: Settings, line: Trunk, way: Way) -> dict[str, Any
     fetched = champions.fetch(settings, line.git, tip, way.source)
     if fetched is None:
         raise MlopsError(f"{way.source} has no release any more. Run again.")
-    say(f"judging   {fetched.record.id} of {way.source} against what {way.target} has")
+    had = histories.current(histories.history(line.git, way.target, tip))
+    bar = f"against {had.id} of {way.target}" if had else f"by the floors alone: {way.target} has no release"
+    say(f"judging   {fetched.record.id} of {way.source} {bar}")
     # Kept since another day, it may know an address or credentials of then.
     link_remote(fetched.root, settings.root)
     Dvc(fetched.root).pull()

@@ -80,7 +80,9 @@ def _rest() -> bool:
 
 def _shower(json: bool, watch: bool) -> Callable[[Asked], None]:
     if json:
-        return lambda asked: say(jsons.dumps(texts.document(asked), default=str))
+        # Who watches gets a document a line.
+        wide = None if watch else 2
+        return lambda asked: say(jsons.dumps(texts.document(asked), indent=wide, default=lambda at: at.isoformat()))
     from rich.console import Console
 
     console = Console()
