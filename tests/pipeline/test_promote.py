@@ -23,7 +23,7 @@ def test_promotion_is_judged_against_the_other_environment_and_copies_the_releas
     (project.path / "params.yaml").write_text("the working tree is nobody's business\n")
 
     said = project.mlops("promote", "--to", "canary", "--via", "push", "--force")
-    assert "judging   20990101-1 of staging against what canary has" in said
+    assert f"judging   20990101-1 of staging against {first['id']} of canary" in said
     assert f"in place of {first['id']}" in said
     assert project.record("canary") == project.record("staging")
     assert project.git("show", "origin/main:deploy/envs/canary/values.yaml") == "replicas: 2"
