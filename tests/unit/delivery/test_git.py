@@ -51,7 +51,7 @@ def test_reading_files_and_folders_of_a_commit(clone: Clone) -> None:
 
 def test_dirty_names_changed_and_untracked_but_not_ignored_files(clone: Clone) -> None:
     clone.commit("Ignore", {".gitignore": "build/\n"})
-    assert clone.git.is_clean()
+    assert not clone.git.dirty()
     clone.write(
         {"build/x": "1", "README.md": "changed", "new dir/ü": "1", f"{STAGING}/values.yaml": "x", "dvc.lock": "x"}
     )
@@ -152,15 +152,15 @@ def test_a_laptop_without_a_remote_uses_its_own_main(clone: Clone) -> None:
     assert alone.remote is None
     lone = Clone(clone.path, remote=None)
     first = lone.ship("1")
-    assert "No remote" in first.words and lone.git.head() == first.commit and lone.git.is_clean()
+    assert "No remote" in first.words and lone.git.head() == first.commit and not lone.git.dirty()
     before = lone.tree()
     lone.ship("2")
     lone.rollback()
-    assert lone.tree() == before and lone.git.is_clean()
+    assert lone.tree() == before and not lone.git.dirty()
     lone.sh("checkout", "--quiet", "-b", "elsewhere")
     lone.sh("branch", "--force", "main", "HEAD")
     assert lone.rollback(to="20130501-2").commit == lone.git.rev_parse("main") != lone.git.head()
-    assert lone.git.is_clean()
+    assert not lone.git.dirty()
 
 
 def test_a_laptop_says_which_file_is_in_the_way_and_moves_nothing(clone: Clone) -> None:

@@ -106,10 +106,6 @@ class Git:
         skip = tuple(ignoring)
         return sorted(p for p in paths if not any(p == s or p.startswith(f"{s}/") for s in skip))
 
-    def is_clean(self, ignoring: Iterable[str] = ()) -> bool:
-        """Tell whether everything is committed."""
-        return not self.dirty(ignoring)
-
     def ignored(self, folder: str) -> list[str]:
         """List the files at or under a folder that no commit holds because Git ignores them."""
         out = self.run("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", f":(top){folder}")
