@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from unit.delivery.test_merges import WAYS, merge
 from unit.delivery.test_rollback import ship_with_chart
-from unit.delivery.world import STAGING, Clone, found, no_sleep, sh
+from unit.delivery.world import STAGING, Clone, copied, found, no_sleep, sh
 
 from mlops.contract.errors import MlopsError
 from mlops.delivery import check as module
@@ -39,10 +38,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(template: Path, tmp_path: Path) -> Clone:
-    shutil.copytree(template, tmp_path, dirs_exist_ok=True, symlinks=True)
-    clone = Clone(tmp_path / "ada")
-    clone.sh("remote", "set-url", "origin", str(tmp_path / "origin.git"))
-    return clone
+    return copied(template, tmp_path)
 
 
 def findings(clone: Clone) -> list[Finding]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from unit.delivery import project as whole
 from unit.delivery.registry_server import FakeRegistry, serving
-from unit.delivery.world import NOON, STAGING, Clone, found, hexed, no_sleep
+from unit.delivery.world import NOON, STAGING, Clone, copied, found, hexed, no_sleep
 
 from mlops.commands import release as commands
 from mlops.contract.errors import MlopsError, Refused
@@ -69,10 +69,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, served: FakeRegistry) -> 
 
 @pytest.fixture
 def project(template: Path, tmp_path: Path) -> Clone:
-    shutil.copytree(template, tmp_path, dirs_exist_ok=True, symlinks=True)
-    clone = Clone(tmp_path / "ada")
-    clone.sh("remote", "set-url", "origin", str(tmp_path / "origin.git"))
-    return clone
+    return copied(template, tmp_path)
 
 
 def candidate(clone: Clone, commit: str) -> Candidate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -174,3 +175,11 @@ def found(root: Path, branch: str = "main") -> World:
     seed.commit("First", FIRST)
     seed.push()
     return world
+
+
+def copied(world: Path, folder: Path) -> Clone:
+    """Copy a folder with `origin.git` and its clone `ada`; the copy's clone has the copy's origin."""
+    shutil.copytree(world, folder, dirs_exist_ok=True, symlinks=True)
+    clone = Clone(folder / "ada")
+    clone.sh("remote", "set-url", "origin", str(folder / "origin.git"))
+    return clone
