@@ -9,7 +9,13 @@ from typing import Any
 
 from mlops.contract.errors import MlopsError
 
-CHOICES = {"target": ("local", "argocd"), "builder": ("buildah", "docker"), "platform": ("linux/amd64", "linux/arm64")}
+CHOICES = {
+    "target": ("local", "argocd"),
+    "builder": ("buildah", "docker"),
+    "platform": ("linux/amd64", "linux/arm64"),
+    "main": ("restore", "retrain"),
+    "ci": ("github", "gitlab"),
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Settings:
     builder: str = "buildah"
     platform: str = "linux/amd64"
     soak: int = 30
+    main: str = "restore"
     branch: str = "main"
     remote: str = "origin"
     ci: str = "github"

@@ -87,12 +87,15 @@ def promote(
     force: Annotated[
         bool, typer.Option(help="Promote what has not run long enough, or to a held environment.")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until it has run long enough, in place of ending with 1.")
+    ] = False,
     via: Via = "pr",
 ) -> None:
     """Copy the release that one environment has run healthy to another, by one commit."""
     from mlops.commands import release as command
 
-    command.promote(from_, to, force=force, via=via)
+    command.promote(from_, to, force=force, wait=wait, via=via)
 
 
 @app.command()

@@ -74,11 +74,14 @@ def try_(rows: Annotated[int, typer.Option(help="Training rows to sample.", min=
 def gate(
     base: Annotated[str | None, typer.Option(help="Whose bar counts; default the main branch.")] = None,
     env: Env = "staging",
+    status: Annotated[
+        bool, typer.Option("--status", help="Set the commit status mlops/gate at the forge, too.")
+    ] = False,
 ) -> None:
     """Judge the model against the one it would replace; exit 1 if it is refused, 2 if it cannot be judged."""
     from mlops.commands import gate as command
 
-    command.gate(base, env)
+    command.gate(base, env, status=status)
 
 
 @app.command()
@@ -86,11 +89,14 @@ def report(
     format_: Annotated[
         Literal["text", "markdown"], typer.Option("--format", help="text, or markdown for a pull request.")
     ] = "text",
+    unjudged: Annotated[
+        str | None, typer.Option(help="What to say where nothing was judged, in place of ending with 2.")
+    ] = None,
 ) -> None:
     """Print what the last `mlops gate` found; reports/report.md and report.html are written with it."""
     from mlops.commands import gate as command
 
-    command.report(format_)
+    command.report(format_, unjudged=unjudged)
 
 
 @app.command()
