@@ -29,11 +29,14 @@ Via = Annotated[
 def image_build(
     builder: Builder = None,
     push: Annotated[bool, typer.Option("--push", help="Look it up in the registry, and push what is missing.")] = False,
+    outputs: Annotated[
+        bool, typer.Option("--outputs", help="Print repository=, digest= and sbom= for CI; the rest goes to stderr.")
+    ] = False,
 ) -> None:
     """Find the image of this model, or build it; prints REPOSITORY@DIGEST."""
     from mlops.commands import image as command
 
-    command.build(builder, push=push)
+    command.build(builder, push=push, outputs=outputs)
 
 
 @image.command("pin")

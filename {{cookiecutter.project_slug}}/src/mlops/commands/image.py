@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
+
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError
 from mlops.delivery import builder as builders
@@ -10,20 +13,24 @@ from mlops.delivery.remote import storage
 from mlops.settings import Settings, find
 
 
-def build(builder: str | None, *, push: bool) -> None:
+def build(builder: str | None, *, push: bool, outputs: bool = False) -> None:
     """Find the image of the working tree, or build it."""
     settings = find()
     tool = builder or builders.default(settings)
     if push and tool == "local":
         raise MlopsError("A local image is pushed nowhere. Leave --push away, or use `--builder buildah` or `docker`.")
-    image, built = builders.find_or_build(settings, builder=tool, push=push)
-    if tool == "local":
-        note(settings)
-    elif not push:
-        say(f"note      in the store of {tool} alone, by its digest there; --push brings it to the registry")
-    say(f"sbom      {sbom.write(settings, local=tool == 'local').relative_to(settings.root)}")
-    say(f"{'built' if built else 'found'}  {image.identity}")
-    say(f"{image.repository}@{image.digest}")
+    with redirect_stdout(sys.stderr if outputs else sys.stdout):
+        image, built = builders.find_or_build(settings, builder=tool, push=push)
+        if tool == "local":
+            note(settings)
+        elif not push:
+            say(f"note      in the store of {tool} alone, by its digest there; --push brings it to the registry")
+        listed = sbom.write(settings, local=tool == "local").relative_to(settings.root)
+        say(f"sbom      {listed}")
+        say(f"{'built' if built else 'found'}  {image.identity}")
+        say(f"{image.repository}@{image.digest}")
+    if outputs:
+        say(f"repository={image.repository}\ndigest={image.digest}\nsbom={listed.as_posix()}")
 
 
 def pin(builder: str | None) -> None:
