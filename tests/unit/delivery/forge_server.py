@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "s3cret-token"
 REPOSITORY = "team/project"
+PAGE = 100
 
 
 @dataclass
@@ -23,7 +24,11 @@ class Forge:
     pulls: list[dict[str, Any]] = field(default_factory=list)
     statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     merging: list[dict[str, Any]] = field(default_factory=list)
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    dispatched: list[tuple[str, str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    me: str = "release-bot"
+    refusing: dict[str, tuple[int, str]] = field(default_factory=dict)
     fail: tuple[int, str] | None = None
     merges: str = ""
     squash: bool = True
@@ -37,11 +42,18 @@ class Forge:
         base = f"/repos/{REPOSITORY}"
         if path == base:
             allowed = {"allow_squash_merge": self.squash, "allow_rebase_merge": self.squash, "allow_merge_commit": True}
-            return 200, {"url": self.url + base, "full_name": REPOSITORY, "name": "project", **allowed}
+            return 200, {"id": 7, "url": self.url + base, "full_name": REPOSITORY, "name": "project", **allowed}
         if path == f"{base}/pulls":
             branch = query["head"][0].partition(":")[2]
             shown = [] if self.hidden_until_post else self.pulls
             return 200, [p for p in shown if p["state"] == query["state"][0] and p["head"]["ref"] == branch]
+        if path == "/user":
+            return (
+                (200, {"login": self.me}) if self.me else (403, {"message": "Resource not accessible by integration"})
+            )
+        if path.endswith("/comments"):
+            number = int(path.split("/")[-2])
+            return 200, [comment for comment in self.comments if comment["issue"] == number]
         if path.startswith(f"{base}/commits/") and path.endswith("/statuses"):
             return 200, self.statuses.get(path.split("/")[-2], [])
         return 404, {"message": "Not Found"}
@@ -54,6 +66,15 @@ class Forge:
                 return 422, {"message": "Validation Failed", "errors": errors}
             self.pulls.append(self._pull(len(self.pulls) + 1, body))
             return 201, self.pulls[-1]
+        if path.startswith(f"/repos/{REPOSITORY}/statuses/"):
+            self.statuses.setdefault(path.split("/")[-1], []).insert(0, body | {"updated_at": "2026-01-01T10:00:00Z"})
+            return 201, body
+        if path.endswith("/dispatches"):
+            self.dispatched.append((path.split("/")[-2], body["ref"]))
+            return 204, None
+        if path.endswith("/comments"):
+            self.comments.append(self._comment(int(path.split("/")[-2]), self.me, body["body"]))
+            return 201, self.comments[-1]
         if path == "/graphql" and self.merges:
             return 200, {"data": None, "errors": [{"type": "UNPROCESSABLE", "message": self.merges}]}
         if path == "/graphql":
@@ -61,11 +82,31 @@ class Forge:
             return 200, {"data": {"enablePullRequestAutoMerge": {}}}
         return 404, {"message": "Not Found"}
 
+    def patch(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        kind, number = path.split("/")[-2:]
+        held = {"pulls": self.pulls, "comments": self.comments}[kind]
+        found = next((one for one in held if one[{"pulls": "number", "comments": "id"}[kind]] == int(number)), None)
+        if found is None:
+            return 404, {"message": "Not Found"}
+        found.update(body)
+        return 200, found
+
+    def said_by(self, login: str, number: int, text: str) -> None:
+        """Let a person comment on a pull request."""
+        self.comments.append(self._comment(number, login, text, "User"))
+
+    def _comment(self, number: int, login: str, text: str, kind: str = "Bot") -> dict[str, Any]:
+        """As Gitea has it: without an address of its own in the API."""
+        here = len(self.comments) + 1
+        address = f"https://forge.example.com/{REPOSITORY}/pull/{number}#issuecomment-{here}"
+        return {"id": here, "issue": number, "html_url": address, "body": text, "user": {"login": login, "type": kind}}
+
     def _pull(self, number: int, body: dict[str, Any]) -> dict[str, Any]:
         return {
             "url": f"{self.url}/repos/{REPOSITORY}/pulls/{number}", "number": number, "node_id": f"PR_{number}",
             "html_url": f"https://forge.example.com/{REPOSITORY}/pull/{number}", "state": "open",
-            "title": body["title"], "body": body["body"], "head": {"ref": body["head"]}, "base": {"ref": body["base"]},
+            "title": body["title"], "body": body["body"], "head": {"ref": body["head"], "repo": {"id": 7}},
+            "base": {"ref": body["base"]},
         }  # fmt: skip
 
 
@@ -76,23 +117,39 @@ def serving() -> Iterator[Forge]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            self._answer(*(self._no() or forge.get(parts.path, parse_qs(parts.query))))
+            query = parse_qs(parts.query)
+            status, body = self._no() or forge.get(parts.path, query)
+            page = int(query.get("page", ["1"])[0])
+            more = isinstance(body, list) and len(body) > page * PAGE
+            if isinstance(body, list):
+                body = body[(page - 1) * PAGE : page * PAGE]
+            self._answer(status, body, f'<{forge.url}{parts.path}?page={page + 1}>; rel="next"' if more else "")
 
         def do_POST(self) -> None:
+            self._write(forge.post)
+
+        def do_PATCH(self) -> None:
+            self._write(forge.patch)
+
+        def _write(self, change: Callable[[str, dict[str, Any]], tuple[int, Any]]) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self._answer(*(self._no() or forge.post(self.path, body)))
+            self._answer(*(self._no() or change(self.path, body)))
 
         def _no(self) -> tuple[int, Any] | None:
             forge.asked.append(f"{self.command} {self.path}")
             if self.headers["Authorization"] != f"token {TOKEN}":
                 return 401, {"message": "Bad credentials"}
-            return (forge.fail[0], {"message": forge.fail[1]}) if forge.fail else None
+            part = next((part for part in forge.refusing if part in self.path), None)
+            no = forge.refusing[part] if part else forge.fail
+            return (no[0], {"message": no[1]}) if no else None
 
-        def _answer(self, status: int, body: Any) -> None:
-            text = json.dumps(body).encode()
+        def _answer(self, status: int, body: Any, link: str = "") -> None:
+            text = b"" if body is None else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
+            if link:
+                self.send_header("Link", link)
             self.end_headers()
             self.wfile.write(text)
 

@@ -11,7 +11,8 @@ from unit.delivery.world import Clone
 
 from mlops.contract.errors import MlopsError
 from mlops.delivery import protected
-from mlops.delivery.forge import connect, place
+from mlops.delivery.forge import connect
+from mlops.delivery.forge_place import on_github
 from mlops.delivery.github import GitHub
 from mlops.delivery.trunk import Trunk
 
@@ -24,7 +25,7 @@ def forge(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forge]:
 
 
 def github(forge: Forge, token: str = TOKEN) -> GitHub:
-    return GitHub(place("", forge.environ), token)
+    return GitHub(on_github("", forge.environ), token)
 
 
 GITHUB = "https://api.github.com"
@@ -46,30 +47,30 @@ GITHUB = "https://api.github.com"
     ],
 )
 def test_api_and_repository_follow_from_the_remote(url: str, api: str, repository: str) -> None:
-    found = place(url, {})
+    found = on_github(url, {})
     assert (found.api, found.repository) == (api, repository)
 
 
 def test_the_environment_comes_first() -> None:
     told = {"GITHUB_API_URL": "http://127.0.0.1:1/api/v1/", "GITHUB_REPOSITORY": "a/b"}
-    found = place("git@github.com:team/project.git", told)
+    found = on_github("git@github.com:team/project.git", told)
     assert (found.api, found.repository) == ("http://127.0.0.1:1/api/v1", "a/b")
 
 
 @pytest.mark.parametrize("url", ["/srv/git/origin.git", "file:///srv/origin.git", "https://x:s3cret@h/a/b/c", "", "C"])
 def test_a_remote_that_is_no_forges_is_named_without_its_password(url: str) -> None:
     with pytest.raises(MlopsError, match=r"names no repository of a forge.*GITHUB_REPOSITORY=owner/name\.$") as caught:
-        place(url, {})
+        on_github(url, {})
     assert "s3cret" not in str(caught.value) and caught.value.exit_code == 2
 
 
 def test_without_a_token_or_a_remote_it_says_how_to_go_on(clone: Clone) -> None:
-    with pytest.raises(MlopsError, match=r"GITHUB_TOKEN.*read commit statuses.*gh auth token") as caught:
-        connect(clone.trunk, {})
+    with pytest.raises(MlopsError, match=r"GITHUB_TOKEN.*commit statuses.*gh auth token") as caught:
+        connect(clone.trunk, environ={})
     assert caught.value.exit_code == 2 and "--via push" not in str(caught.value)
     with pytest.raises(MlopsError, match=r"There is no remote"):
-        connect(Trunk(clone.git, remote=None), {"GITHUB_TOKEN": TOKEN})
-    assert connect(clone.trunk, {"GH_TOKEN": TOKEN, "GITHUB_API_URL": GITHUB, "GITHUB_REPOSITORY": "a/b"})
+        connect(Trunk(clone.git, remote=None), environ={"GITHUB_TOKEN": TOKEN})
+    assert connect(clone.trunk, environ={"GH_TOKEN": TOKEN, "GITHUB_API_URL": GITHUB, "GITHUB_REPOSITORY": "a/b"})
 
 
 def test_a_pull_request_is_opened_once(forge: Forge) -> None:
@@ -131,7 +132,10 @@ def test_the_newest_status_of_the_context_counts(forge: Forge) -> None:
     ("answer", "words"),
     [
         ((401, "Bad credentials"), r"401: Bad credentials\. The token is not accepted"),
-        ((403, "Resource not accessible"), r"403: Resource not accessible\. Let the token write contents"),
+        (
+            (403, "Resource not accessible"),
+            r"403: Resource not accessible\. .* contents: write and pull-requests: write;",
+        ),
         ((404, "Not Found"), r"404: Not Found\. Is it 'team/project'"),
         ((500, f"oops {TOKEN}"), r"500: oops \*\*\*"),
     ],
@@ -144,7 +148,7 @@ def test_what_the_forge_refuses_is_said_without_the_token(forge: Forge, answer: 
 
 
 def test_a_forge_that_is_not_there(forge: Forge) -> None:
-    away = GitHub(place("", {**forge.environ, "GITHUB_API_URL": "http://127.0.0.1:9"}), TOKEN)
+    away = GitHub(on_github("", {**forge.environ, "GITHUB_API_URL": "http://127.0.0.1:9"}), TOKEN)
     with pytest.raises(MlopsError, match="could not be reached") as caught:
         away.status("a" * 40, "x")
     assert TOKEN not in str(caught.value)

@@ -29,7 +29,7 @@ def forge(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forge]:
 
 
 def by(clone: Clone, forge: Forge) -> ByPullRequest:
-    return ByPullRequest(connect(clone.trunk, forge.environ))
+    return ByPullRequest(connect(clone.trunk, environ=forge.environ))
 
 
 def ask(clone: Clone, forge: Forge, commit: str, content: str) -> Outcome:

@@ -362,7 +362,7 @@ def test_the_forge_is_asked_where_argo_cd_cannot_be(clone: Clone) -> None:
     with serving() as forge:
         look = looker(
             replace(settings(clone), target="argocd"), clone.trunk, "staging", away, away,
-            lambda: connect(clone.trunk, forge.environ),
+            lambda: connect(clone.trunk, environ=forge.environ),
         )  # fmt: skip
         watch = watched(clone, look)
         assert watch().kind == "wait"
@@ -504,7 +504,7 @@ def test_a_protected_branch_gets_one_pull_request(clone: Clone, monkeypatch: pyt
 def test_no_way_to_a_pull_request_is_told_before_anything_is_asked(
     clone: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in TOKENS:
+    for name in TOKENS["github"]:
         monkeypatch.delenv(name, raising=False)
     clone.ship("1")
     clone.write({"pyproject.toml": '[project]\nname = "p"\n[tool.mlops]\npackage = "p"\nfeatures = "f"\nmodel = "m"\n'})

@@ -18,9 +18,7 @@ def land(settings: Settings, line: Trunk, via: str) -> Land:
     """
     if via != "pr":
         return push
-    if settings.ci == "gitlab":
-        raise MlopsError("`--via pr` speaks GitHub's API, and [tool.mlops] `ci` is 'gitlab'. Use `--via push`.")
     try:
-        return ByPullRequest(connect(line))
+        return ByPullRequest(connect(line, settings.ci))
     except MlopsError as error:
         raise MlopsError(f"{error} Or use `--via push`.") from error

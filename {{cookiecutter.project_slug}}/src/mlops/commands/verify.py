@@ -44,7 +44,7 @@ def verify(env: str, *, timeout: float | None, revert: bool, via: str) -> None:
     line = trunk(settings)
     heal = Heal(land(settings, line, via), Presence(stock(settings))) if revert else None
     argocd = cache(lambda: Argocd(project=settings.slug))
-    look = looker(settings, line, env, argocd, cache(Kube), cache(lambda: connect(line)))
+    look = looker(settings, line, env, argocd, cache(Kube), cache(lambda: connect(line, settings.ci)))
     watched = verifying.Watched(line, env, look)
     if timeout is None:
         timeout = _patience(settings, line, env)

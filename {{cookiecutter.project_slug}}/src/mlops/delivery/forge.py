@@ -1,26 +1,30 @@
-"""The forge that holds the repository: what a delivery needs from it, and where it is."""
+"""The forge that holds the repository: what a delivery needs from it, and how it is reached."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from mlops.contract.errors import MlopsError
-from mlops.delivery.git import without_credentials
+from mlops.delivery.forge_place import on_github, on_gitlab
 from mlops.delivery.trunk import Trunk
 
-TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
-# git@host:owner/name.git, which is no URL.
-SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:@]+):(?P<path>(?!//).+)")
-NO_TOKEN = (
-    "No token for the forge: neither GITHUB_TOKEN nor GH_TOKEN is set. Make one that may read commit statuses, and for "
-    "`--via pr` write contents and pull requests (`gh auth token` prints yours), and export it as GITHUB_TOKEN."
-)
+# In the order in which they are looked for; the first one's name is what messages tell to set.
+TOKENS = {"github": ("GITHUB_TOKEN", "GH_TOKEN"), "gitlab": ("GITLAB_TOKEN", "CI_JOB_TOKEN")}
+NO_TOKEN = {
+    "github": (
+        "No token for the forge: neither GITHUB_TOKEN nor GH_TOKEN is set. Make one that may read and write commit "
+        "statuses, and for `--via pr` write contents and pull requests (`gh auth token` prints yours), and export it "
+        "as GITHUB_TOKEN."
+    ),
+    "gitlab": (
+        "No token for the forge: GITLAB_TOKEN is not set. Make a project access token with the scope `api` and the "
+        "role Developer or higher, and export it as GITLAB_TOKEN."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,10 @@ class Status:
 
 
 class Forge(Protocol):
-    """What a delivery needs from a forge."""
+    """What a delivery needs from a forge. On GitLab a pull request is a merge request, and a comment a note."""
 
     def open_pull(self, branch: str, base: str, title: str, body: str) -> str:
-        """Open a pull request, or find the open one of that branch; gives its web address."""
+        """Open a pull request, or give the open one of that branch title and body; its web address."""
 
     def merge_when_green(self, branch: str) -> str:
         """Ask to merge it when its checks pass; says what was arranged, or that a person must merge."""
@@ -44,65 +48,34 @@ class Forge(Protocol):
     def status(self, sha: str, context: str) -> Status | None:
         """Read the newest commit status of a context; None where there is none."""
 
+    def set_status(self, sha: str, context: str, state: str, description: str) -> None:
+        """Set a commit status; a description that is longer than the forge takes is cut."""
 
-@dataclass(frozen=True)
-class Place:
-    """Where a repository lies: the address of the API, and `owner/name`."""
-
-    api: str
-    repository: str
+    def comment(self, branch: str, marker: str, body: str) -> str:
+        """Replace the own comment that holds the marker in a branch's pull request, or add it; its web address."""
 
 
-def place(remote_url: str, environ: Mapping[str, str]) -> Place:
-    """Derive API and repository from a remote's address; GITHUB_API_URL and GITHUB_REPOSITORY come first.
+def connect(trunk: Trunk, ci: str = "github", environ: Mapping[str, str] = os.environ) -> Forge:
+    """Reach the forge of a project's remote.
 
-    Raises:
-        MlopsError: The address is that of no forge.
-    """
-    scheme, host, path = _parts(remote_url)
-    api = environ.get("GITHUB_API_URL", "").rstrip("/") or _api(scheme, host)
-    repository = environ.get("GITHUB_REPOSITORY", "") or path.strip("/").removesuffix(".git")
-    if not api or repository.count("/") != 1:
-        raise MlopsError(
-            f"The remote {without_credentials(remote_url)!r} names no repository of a forge. "
-            "Set GITHUB_API_URL and GITHUB_REPOSITORY=owner/name."
-        )
-    return Place(api, repository)
-
-
-def _parts(url: str) -> tuple[str, str, str]:
-    """Split an address into scheme, host with its port, and path; empty where it is a folder of this machine."""
-    short = SCP.fullmatch(url)
-    if short and "://" not in url:
-        return "ssh", short["host"], short["path"]
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.rpartition("@")[2], parts.path
-
-
-def _api(scheme: str, host: str) -> str:
-    if host.partition(":")[0] in ("github.com", "ssh.github.com"):
-        return "https://api.github.com"
-    if scheme not in ("http", "https", "ssh"):
-        return ""
-    # The port of an ssh address is not that of the API.
-    return f"http://{host}/api/v3" if scheme == "http" else f"https://{_web(scheme, host)}/api/v3"
-
-
-def _web(scheme: str, host: str) -> str:
-    return host.partition(":")[0] if scheme == "ssh" else host
-
-
-def connect(trunk: Trunk, environ: Mapping[str, str] = os.environ) -> Forge:
-    """Reach the forge of a project's remote, with the token of GITHUB_TOKEN or GH_TOKEN.
+    Args:
+        trunk: The main branch, whose remote names the forge.
+        ci: `ci` of [tool.mlops]: "github", which is also any forge that speaks its API, or "gitlab".
+        environ: Where token and addresses are looked for.
 
     Raises:
         MlopsError: There is no remote, no token, or the remote is no forge's.
     """
     if not trunk.remote:
         raise MlopsError("There is no remote, so no forge can be asked. `git remote add` it.")
-    token = next((environ[name] for name in TOKENS if environ.get(name)), "")
-    if not token:
-        raise MlopsError(NO_TOKEN)
+    name = next((name for name in TOKENS[ci] if environ.get(name)), None)
+    if name is None:
+        raise MlopsError(NO_TOKEN[ci])
+    url, token = trunk.git.remote_url(trunk.remote) or "", environ[name]
+    if ci == "gitlab":
+        from mlops.delivery.gitlab import GitLab
+
+        return GitLab(on_gitlab(url, environ), token, of_job=name == "CI_JOB_TOKEN")
     from mlops.delivery.github import GitHub
 
-    return GitHub(place(trunk.git.remote_url(trunk.remote) or "", environ), token)
+    return GitHub(on_github(url, environ), token, dispatch=environ.get("MLOPS_DISPATCH", ""))

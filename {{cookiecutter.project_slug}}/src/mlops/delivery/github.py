@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from github import Auth, Github, GithubException
@@ -11,86 +9,115 @@ from github.CommitStatus import CommitStatus
 from github.PaginatedList import PaginatedList
 from github.PullRequest import PullRequest
 from github.Repository import Repository
-from requests import RequestException
 
-from mlops.contract.errors import MlopsError
-from mlops.delivery.forge import Place, Status
-from mlops.delivery.git import without_credentials
+from mlops.delivery.forge import Status
+from mlops.delivery.forge_place import Place
+from mlops.delivery.forge_text import TITLE, fitting, line, not_open, same
+from mlops.delivery.github_rest import Rest
 
 SECONDS = 20
+LONGEST = 65_536
+ACCEPTED = ("contents: write", "pull-requests: write")
 
 
 class GitHub:
-    """GitHub, or a forge that speaks its API."""
+    """GitHub, or a forge that speaks its API.
 
-    def __init__(self, place: Place, token: str) -> None:
+    Args:
+        place: The API's address, and `owner/name`.
+        token: What it is asked with.
+        dispatch: A workflow's file name that is started on a branch whose pull request was opened or updated, since a
+            pull request opened with a job's own token starts nothing.
+    """
+
+    def __init__(self, place: Place, token: str, dispatch: str = "") -> None:
         self.place = place
-        self._token = token
-        self._repo: Repository | None = None
+        self._token, self._dispatch = token, dispatch
+        self._repository: Repository | None = None
+
+    @property
+    def repository(self) -> Repository:
+        """The repository as PyGithub has it, asked for once."""
+        if self._repository is None:
+            auth, pause = Auth.Token(self._token), {"seconds_between_requests": 0, "seconds_between_writes": 0}
+            client = Github(base_url=self.place.api, auth=auth, timeout=SECONDS, retry=2, **pause)  # type: ignore[arg-type]
+            self._repository = client.get_repo(self.place.repository)
+        return self._repository
 
     def open_pull(self, branch: str, base: str, title: str, body: str) -> str:
-        """Open a pull request, or find the open one of that branch; gives its web address."""
-        with self._asking("open a pull request"):
+        """Open a pull request, or give the open one of that branch title and body; its web address."""
+        title, body = line(title, TITLE), fitting(body, LONGEST)
+        with self._asking("open a pull request", *ACCEPTED) as rest:
             there = self._pull(branch)
             if there is None:
                 try:
-                    there = self._repository.create_pull(base=base, head=branch, title=title, body=body)
+                    there = self.repository.create_pull(base=base, head=branch, title=title, body=body)
                 except GithubException as error:
                     # Somebody else opened it in between.
                     there = self._pull(branch) if error.status in (409, 422) else None
                     if there is None:
                         raise
-            return there.html_url
+            if there.title != title or not same(there.body, body):
+                rest.send("PATCH", f"pulls/{there.number}", {"title": title, "body": body})
+            address = there.html_url
+        if self._dispatch:
+            with self._asking(f"start {self._dispatch!r} on {branch!r} for {address}", "actions: write") as rest:
+                rest.dispatch(self._dispatch, branch)
+        return address
 
     def merge_when_green(self, branch: str) -> str:
         """Ask to merge it when its checks pass; says what was arranged, or that a person must merge."""
-        with self._asking("arrange the merge"):
+        with self._asking("arrange the merge", *ACCEPTED) as rest:
             there = self._pull(branch)
             if there is None:
                 return "It is not open any more."
             try:
-                there.enable_automerge(_method(self._repository))
+                there.enable_automerge(_method(self.repository))
             except GithubException as error:
                 if error.status in (401, 403):
                     raise
-                return f"A person must merge it: {_alone(_said(error))}"
+                return f"A person must merge it: {_alone(rest.said(error))}"
         return "The forge merges it when its required checks pass."
 
     def status(self, sha: str, context: str) -> Status | None:
         """Read the newest commit status of a context; None where there is none."""
-        with self._asking("read commit statuses"):
-            url = f"{self._repository.url}/commits/{sha}/statuses"
-            found = PaginatedList(CommitStatus, self._repository.requester, url, None)
+        with self._asking("read commit statuses", "statuses: read") as rest:
+            found = PaginatedList(CommitStatus, rest.requester, rest.path(f"commits/{sha}/statuses"), None)
             # The newest comes first.
             newest = next((status for status in found if status.context == context), None)
             return None if newest is None else Status(newest.state, newest.description or "", newest.updated_at)
 
+    def set_status(self, sha: str, context: str, state: str, description: str) -> None:
+        """Set a commit status; a description that is longer than the forge takes is cut."""
+        with self._asking("set a commit status", "statuses: write") as rest:
+            told = {"state": state, "context": context, "description": line(description)}
+            rest.send("POST", f"statuses/{sha}", told)
+
+    def comment(self, branch: str, marker: str, body: str) -> str:
+        """Replace the own comment that holds the marker in a branch's pull request, or add it; its web address."""
+        text = {"body": f"{marker}\n{fitting(body, LONGEST - len(marker) - 1)}"}
+        with self._asking("comment on a pull request", "pull-requests: write") as rest:
+            pull = self._pull(branch)
+            if pull is None:
+                raise not_open(branch)
+            comments = f"issues/{pull.number}/comments"
+            mine = rest.mine(comments, marker)
+            verb, there = ("POST", comments) if mine is None else ("PATCH", f"issues/comments/{mine}")
+            return str(rest.send(verb, there, text)["html_url"])
+
     def _pull(self, branch: str) -> PullRequest | None:
+        """Find the open pull request of a branch of this repository; a fork may have one of the same name."""
         owner = self.place.repository.partition("/")[0]
-        found = self._repository.get_pulls(state="open", head=f"{owner}:{branch}")
-        return next((pull for pull in found if pull.head.ref == branch), None)
+        found = self.repository.get_pulls(state="open", head=f"{owner}:{branch}")
+        return next((pull for pull in found if pull.head.ref == branch and self._own(pull)), None)
 
-    @property
-    def _repository(self) -> Repository:
-        if self._repo is None:
-            auth, pause = Auth.Token(self._token), {"seconds_between_requests": 0, "seconds_between_writes": 0}
-            client = Github(base_url=self.place.api, auth=auth, timeout=SECONDS, retry=2, **pause)  # type: ignore[arg-type]
-            self._repo = client.get_repo(self.place.repository)
-        return self._repo
+    def _own(self, pull: PullRequest) -> bool:
+        # None where the fork is deleted.
+        there: Any = pull.head.repo
+        return there is not None and there.id == self.repository.id
 
-    @contextmanager
-    def _asking(self, what: str) -> Iterator[None]:
-        """Turn what goes wrong at the forge into words without the token."""
-        try:
-            yield
-        except GithubException as error:
-            reason = f"{error.status}: {_said(error)}. {_hint(error.status, self.place)}"
-        except (RequestException, OSError) as error:
-            reason = f"it could not be reached ({type(error).__name__}: {error}). Run again."
-        else:
-            return
-        text = f"The forge at {self.place.api} did not {what} of {self.place.repository}: {reason}"
-        raise MlopsError(without_credentials(text.replace(self._token, "***")))
+    def _asking(self, what: str, *needs: str) -> Rest:
+        return Rest(lambda: self.repository, self.place, self._token, what, needs)
 
 
 def _method(repository: Repository) -> str:
@@ -104,20 +131,3 @@ def _alone(said: str) -> str:
     if "clean status" in said:
         return "no check is required, so the forge has nothing to wait for. Require one, or use `--via push`."
     return f"the forge does not merge by itself ({said}). Allow auto-merge in the repository's settings."
-
-
-def _said(error: Any) -> str:
-    data = error.data if isinstance(error.data, dict) else {}
-    several = [item for item in data.get("errors") or [] if isinstance(item, dict)]
-    told = [data.get("message"), *(item.get("message") for item in several)]
-    return "; ".join(str(text).strip(". ") for text in told if text) or f"answer {error.status}"
-
-
-def _hint(status: int, place: Place) -> str:
-    if status == 401:
-        return "The token is not accepted: it has ended, or belongs to another forge."
-    if status == 403:
-        return "Let the token write contents and pull requests and read commit statuses."
-    if status == 404:
-        return f"Is it {place.repository!r}, and may the token see it?"
-    return "Run again; `mlops --debug` shows the traceback."

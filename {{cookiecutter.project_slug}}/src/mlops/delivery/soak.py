@@ -30,8 +30,9 @@ def healthy_since(settings: Settings, trunk: Trunk, env: str) -> datetime | None
         return None
     if settings.target == "local":
         return of_local(settings, env, now.record)
+    argocd = Argocd(project=settings.slug)
     return of_cluster(
-        trunk, env, now, lambda: Argocd(project=settings.slug).get(f"{settings.slug}-{env}"), lambda: connect(trunk)
+        trunk, env, now, lambda: argocd.get(f"{settings.slug}-{env}"), lambda: connect(trunk, settings.ci)
     )
 
 
