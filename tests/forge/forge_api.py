@@ -1,0 +1,216 @@
+"""The few calls of the forge that a person makes in the browser: pull requests, runs and their logs, comments, statuses."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from forge.place import Place
+
+T = TypeVar("T")
+TICK = 0.5
+PATIENCE = 900.0  # seconds: a job may wait for others of this machine
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the forge said."""
+
+    status: int
+    body: Any
+
+    def __bool__(self) -> bool:
+        return self.status < 300
+
+
+@dataclass
+class Repository:
+    """One repository on the forge; `user` is who asks."""
+
+    place: Place
+    name: str
+    owner: str = ""
+    user: str = "dev"
+    seen: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.owner = self.owner or self.place.names[self.user]
+
+    @property
+    def path(self) -> str:
+        """Name it in the API."""
+        return f"/repos/{self.owner}/{self.name}"
+
+    @property
+    def clone_url(self) -> str:
+        """Give the address that git uses."""
+        return f"{self.place.url}/{self.owner}/{self.name}.git"
+
+    def ask(self, method: str, path: str, body: object = None, user: str = "") -> Answer:
+        """Make a call; a path without a leading slash lies in the repository."""
+        request = urllib.request.Request(
+            self.place.api + (path if path.startswith("/") else f"{self.path}/{path}".rstrip("/")),
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"token {self.place.tokens[user or self.user]}",
+                "Content-Type": "application/json",
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return Answer(answer.status, _read(answer.read()))
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, _read(error.read()))
+
+    def get(self, path: str) -> Any:
+        """Ask for something that must be there."""
+        answer = self.ask("GET", path)
+        assert answer, f"{path}: {answer}"
+        return answer.body
+
+    def must(self, method: str, path: str, body: object = None) -> Any:
+        """Make a call that must be accepted."""
+        answer = self.ask(method, path, body)
+        assert answer, f"{method} {path} {body}: {answer}"
+        return answer.body
+
+    def runs(self, workflow: str = "", **want: str) -> list[dict[str, Any]]:
+        """List runs, newest first, of a workflow's file and with these fields."""
+        found = self.get("actions/runs?limit=50")["workflow_runs"] or []
+        return [
+            run
+            for run in found
+            if run["path"].startswith(workflow) and all(str(run[name]) == value for name, value in want.items())
+        ]
+
+    def jobs(self, run: dict[str, Any]) -> list[dict[str, Any]]:
+        """List the jobs of a run."""
+        return self.get(f"actions/runs/{run['id']}/jobs")["jobs"] or []
+
+    def over(self, run: dict[str, Any]) -> bool:
+        """Tell whether every job ended; a run counts as completed as soon as one fails, so its jobs are asked."""
+        jobs = self.jobs(run)
+        return bool(jobs) and all(job["status"] == "completed" for job in jobs)
+
+    def finished(self, workflow: str, after: int = 0, **want: str) -> Run:
+        """Wait for the end of the newest run of a workflow with these fields, younger than the run `after`."""
+
+        def newest() -> dict[str, Any] | None:
+            found = [run for run in self.runs(workflow, **want) if run["id"] > after]
+            return found[0] if found and self.over(found[0]) else None
+
+        run = until(f"the end of {workflow} {want}", newest, lambda: str(self.runs()[:3]))
+        return Run(self, run, {job["name"]: job for job in self.jobs(run)})
+
+    def newest_run(self) -> int:
+        """Give the number of the newest run, to wait for younger ones."""
+        return max((run["id"] for run in self.runs()), default=0)
+
+    def pull(self, branch: str, title: str, body: str = "", base: str = "main") -> int:
+        """Open a pull request; gives its number."""
+        number: int = self.must("POST", "pulls", {"head": branch, "base": base, "title": title, "body": body})["number"]
+        return number
+
+    def merge(self, number: int, how: str = "squash", user: str = "") -> Answer:
+        """Merge a pull request by `merge`, `rebase` or `squash`."""
+        # The forge works out in the background whether it can be merged: until then it asks to try again.
+        before = time.monotonic()
+        while True:
+            answer = self.ask("POST", f"pulls/{number}/merge", {"Do": how}, user)
+            if "try again" not in str(answer.body) or time.monotonic() - before > 60:
+                return answer
+            time.sleep(TICK)
+
+    def comments(self, number: int) -> list[dict[str, Any]]:
+        """List the comments of a pull request."""
+        found: list[dict[str, Any]] = self.get(f"issues/{number}/comments")
+        return found
+
+    def statuses(self, sha: str) -> dict[str, dict[str, Any]]:
+        """Give the newest status of every context of a commit."""
+        found = self.get(f"commits/{sha}/statuses?limit=50&sort=oldest")
+        return {status["context"]: status for status in sorted(found, key=lambda status: status["id"])}
+
+    def dispatch(self, workflow: str, ref: str = "main", **inputs: str) -> int:
+        """Press a workflow's button; gives the newest run before."""
+        before = self.newest_run()
+        self.must("POST", f"actions/workflows/{quote(workflow)}/dispatches", {"ref": ref, "inputs": inputs})
+        return before
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a workflow that has ended."""
+
+    repository: Repository
+    document: dict[str, Any]
+    jobs: dict[str, dict[str, Any]]
+
+    @property
+    def results(self) -> dict[str, str]:
+        """Give how each job ended."""
+        return {name: job["conclusion"] for name, job in self.jobs.items()}
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Give how long each job ran."""
+        return {name: _seconds(job) for name, job in self.jobs.items() if job["conclusion"] != "skipped"}
+
+    def log(self, job: str) -> str:
+        """Read what a job printed."""
+        return str(self.repository.get(f"actions/jobs/{self.jobs[job]['id']}/logs"))
+
+    def expect(self, **results: str) -> Run:
+        """See that every job ended as said; where one did not, tell what it printed."""
+        if self.results != results:
+            tails = [f"--- {name}\n{self.log(name)[-6000:]}" for name in self.wrong(results)]
+            raise AssertionError(f"{self.results}, not {results}\n" + "\n".join(tails))
+        return self
+
+    def wrong(self, results: dict[str, str]) -> list[str]:
+        """Name the jobs that ended otherwise, and ran."""
+        return [
+            name
+            for name, end in self.results.items()
+            if results.get(name) != end and end not in ("skipped", "cancelled")
+        ]
+
+
+def until(what: str, get: Callable[[], T | None], explain: Callable[[], str] = str, seconds: float = PATIENCE) -> T:
+    """Wait until there is an answer.
+
+    Raises:
+        AssertionError: There was none in time.
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            if found := get():
+                return found
+        except (OSError, http.client.HTTPException):  # the forge is busy
+            pass
+        if time.monotonic() - began > seconds:
+            raise AssertionError(f"not in {seconds:.0f} s: {what}. {explain()}")
+        time.sleep(TICK)
+
+
+def _seconds(job: dict[str, Any]) -> float:
+    from datetime import datetime
+
+    began, ended = (datetime.fromisoformat(job[name]) for name in ("started_at", "completed_at"))
+    return (ended - began).total_seconds()
+
+
+def _read(text: bytes) -> Any:
+    try:
+        return json.loads(text or b"null")
+    except ValueError:
+        return text.decode(errors="replace")
