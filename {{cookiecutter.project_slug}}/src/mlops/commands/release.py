@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from mlops.commands import image, landing
 from mlops.commands.gate import judged
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError, Refused
-from mlops.delivery import builder, candidate
+from mlops.delivery import builder, candidate, soak_wait
 from mlops.delivery import champion as champions
 from mlops.delivery import check as checks
 from mlops.delivery import history as histories
@@ -25,7 +24,7 @@ from mlops.delivery.presence import Presence
 from mlops.delivery.promote import Way
 from mlops.delivery.release import Decision
 from mlops.delivery.remote import link_remote
-from mlops.delivery.soak import healthy_since
+from mlops.delivery.soak_wait import Promotion
 from mlops.delivery.stock import stock
 from mlops.delivery.trunk import Trunk, trunk
 from mlops.gates import anchor
@@ -102,17 +101,15 @@ def check(base: str | None, *, first: str = "staging") -> None:
         say("Nothing changes.")
 
 
-def promote(from_: str, to: str, *, force: bool, via: str) -> None:
+def promote(from_: str, to: str, *, force: bool, wait: bool, via: str) -> None:
     """Judge what one environment has run healthy against what another has, and copy it there."""
     settings = find()
     line, way = trunk(settings), Way(from_, to, via)
     land = landing.land(settings, line, via)
-    question = promotes.ask(line, way, line.tip())
-    verdict, record = promotes.decide(question, way, force=force), question.record
-    if verdict.kind == "go" and record and settings.soak and not force:
-        healthy = healthy_since(settings, line, from_)
-        verdict = promotes.soaked(record, way, healthy, settings.soak, datetime.now(UTC))
-    if not _goes(verdict):
+    look = Promotion(settings, line, way, force=force)
+    found = soak_wait.wait(look, say=say) if wait else look()
+    record = found.question.record
+    if not _goes(found.verdict):
         return
     if record and (note := Presence(stock(settings)).require(from_, record)):
         say(f"image    {note}")

@@ -32,6 +32,13 @@ class Way:
 
 
 @dataclass(frozen=True)
+class Soaking(Decision):
+    """Not yet: what stands runs healthy and must do so for `left` longer."""
+
+    left: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True)
 class Question:
     """What one commit of main says about a promotion: both histories, newest first, and the order of commits."""
 
@@ -107,10 +114,11 @@ def soaked(record: Record, way: Way, healthy: datetime | None, soak: int, now: d
     left = timedelta(minutes=soak) - (now - healthy)
     if left <= timedelta(0):
         return Decision("go", "")
-    return Decision(
+    return Soaking(
         "held",
         f"{way.source} has run {record.id} healthy since {healthy:%Y-%m-%d %H:%M} ({healthy.tzname()}), and promotion "
         f"waits for {soak} minutes of it (`soak` in pyproject.toml): {_minutes(left)} to go. {ends}",
+        left,
     )
 
 
