@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from mlops.commands import diff
+from mlops.commands import diff, gate_status
 from mlops.commands.words import say
 from mlops.contract.errors import Refused
 from mlops.delivery.dvc import Dvc
@@ -15,14 +15,21 @@ from mlops.pipeline.dataset import contract
 from mlops.settings import Settings, find
 
 
-def gate(base: str | None, env: str) -> None:
-    """Judge and print; exit 1 if the model is refused."""
+def gate(base: str | None, env: str, *, status: bool = False) -> None:
+    """Judge and print; exit 1 if the model is refused. With `status`, HEAD gets the verdict at the forge."""
     settings = find()
-    contract(settings)
-    Dvc(settings.root).require_reproduced()
-    found = judged(settings, base, env)
+    try:
+        contract(settings)
+        Dvc(settings.root).require_reproduced()
+        found = judged(settings, base, env)
+    except Exception as error:
+        if status:
+            gate_status.tell_unjudged(settings, error)
+        raise
     say(reports.text(found))
     say("More, with plots: reports/report.html")
+    if status:
+        gate_status.tell(settings, "success" if found["passed"] else "failure", reports.verdict(found))
     if not found["passed"]:
         raise Refused("the model is refused. What would pass stands in gates.yaml of the base branch.")
 
@@ -34,9 +41,17 @@ def judged(settings: Settings, base: str | None, env: str, champion: str | None 
     return found
 
 
-def report(form: Literal["text", "markdown"]) -> None:
-    """Print the last judgement, and write its other forms anew; as Markdown with what it changes on a cluster."""
+def report(form: Literal["text", "markdown"], *, unjudged: str = "") -> None:
+    """Print the last judgement, and write its other forms anew; as Markdown with what it changes on a cluster.
+
+    Args:
+        form: For a terminal, or for a forge.
+        unjudged: What to print in its place where there is none; default: that is an error.
+    """
     settings = find()
+    if unjudged and not (settings.root / gates.REPORT).is_file():
+        say(f"## ⚪ Not judged\n\n{unjudged}" if form == "markdown" else f"Not judged: {unjudged}")
+        return
     found = gates.last(settings.root)
     markdown, _ = write(settings.root, found)
     if form == "text":
