@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 ENVS = "deploy/envs/"
@@ -56,18 +55,13 @@ def trains(path: str, pipeline: str) -> bool:
 
     Args:
         path: The file, from the root of the repository.
-        pipeline: The text of dvc.yaml: what a stage names is never harmless.
+        pipeline: The text of dvc.yaml: a folder that it names is not harmless.
     """
-    return not harmless(path) or any(_named(part, pipeline) for part in _and_above(path))
+    return not harmless(path) or _named(path.partition("/")[0], pipeline)
 
 
-def _and_above(path: str) -> Iterable[str]:
-    parts = path.split("/")
-    return ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
-
-
-def _named(path: str, pipeline: str) -> bool:
-    return re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w.-])", pipeline) is not None
+def _named(top: str, pipeline: str) -> bool:
+    return re.search(rf"(?<![\w./-])(?:\./)?{re.escape(top)}(?![\w.-])", pipeline) is not None
 
 
 def changed(base: str) -> list[str]:
