@@ -12,9 +12,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+import yaml
+
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError
 from mlops.delivery.dvc import environment
+from mlops.gates.run import REPORT
 from mlops.settings import find
 
 LOCK = "dvc.lock"
@@ -28,6 +31,8 @@ def reproduce(*, main: bool) -> None:
         raise MlopsError("No contract.yaml yet: `mlops contract infer FILE --target COLUMN` proposes one.")
     way = "retrain" if main and settings.main == "retrain" else "restore"
     say("Results of the same inputs are restored." if way == "restore" else "Nothing is restored: every stage runs.")
+    # A verdict on what was there before would be shown as that on what comes.
+    (settings.root / REPORT).unlink(missing_ok=True)
     with set_aside(settings.root / LOCK, settings.cache / "aside" / LOCK):
         code = run([sys.executable, "-m", "mlops.delivery.reproduction", way], settings.root)
         if code:
@@ -37,8 +42,8 @@ def reproduce(*, main: bool) -> None:
 @contextmanager
 def set_aside(path: Path, aside: Path) -> Iterator[None]:
     """Take a file away; it is back where the block does not end well. What it makes anew then goes."""
-    # Left there by a process that was killed: nobody could put it back.
-    if aside.is_file():
+    # Left there by a process that was killed: nobody could put it back. What is whole by now was made since.
+    if aside.is_file() and not _stages(aside) <= _stages(path):
         aside.replace(path)
         say(f"{path.name} is as it was before a run that was killed.")
     if path.is_file():
@@ -53,6 +58,13 @@ def set_aside(path: Path, aside: Path) -> Iterator[None]:
             aside.replace(path)
         raise
     aside.unlink(missing_ok=True)
+
+
+def _stages(lock: Path) -> set[str]:
+    try:
+        return set((yaml.safe_load(lock.read_bytes()) or {}).get("stages") or {})
+    except (OSError, ValueError, AttributeError, yaml.YAMLError):
+        return set()
 
 
 def run(command: list[str], root: Path) -> int:
