@@ -17,7 +17,7 @@ READY := $(VENV)/.ready
 QUIET := $(shell test -t 2 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test e2e demo lint lock clean
+.PHONY: help setup test e2e demo bake lint lock notes clean
 
 setup: $(READY)  ## make the environment in .venv
 
@@ -54,17 +54,25 @@ demo: $(READY)  ## bake a project into a temporary folder and run its demo there
 	HOME="$$folder" cookiecutter --no-input --output-dir "$$folder" . python_version="$$python" && \
 	$(MAKE) --no-print-directory -C "$$folder/flight-delays" setup data demo
 
+bake: $(READY)  ## bake a project into a temporary folder and run its make check (ANSWERS="python_version=3.12 …")
+	@folder=$$(mktemp -d "$${TMPDIR:-/tmp}/gitops-ml.XXXXXX") && trap 'rm -rf "$$folder"' EXIT && \
+	HOME="$$folder" cookiecutter --no-input --output-dir "$$folder" . $(ANSWERS) && \
+	$(MAKE) --no-print-directory -C "$$folder/flight-delays" setup check
+
 lock: $(READY)  ## write every requirements file anew after a change of dependencies (UPGRADE=--upgrade: newer versions)
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	HOME="$$folder" cookiecutter --no-input --output-dir "$$folder" . python_version=3.11 && \
 	$(MAKE) --no-print-directory -C "$$folder/flight-delays" lock && \
 	cp "$$folder"/flight-delays/requirements/*.txt "$(PROJECT)/requirements/"
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --custom-compile-command "make lock" --output-file requirements.txt requirements.in
+		--no-annotate --custom-compile-command "make lock" $(UPGRADE) --output-file requirements.txt requirements.in
 	@python scripts/taken.py
+
+notes:  ## print what CHANGELOG.md says of a version (VERSION=1.0.0)
+	@"$(PYTHON)" scripts/changelog.py "$$VERSION"
 
 clean:  ## remove the environment and the caches
 	rm -rf .uv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache $(VENV)
 
 help:  ## list these commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*##  *' '{printf "make %-6s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*##  *' '{printf "make %-6s %s\n", $$1, $$2}'
