@@ -24,12 +24,16 @@ def sha256(data: bytes) -> str:
 
 @dataclass
 class FakeRegistry:
-    """What it holds, and how it behaves: `auth` is none, basic or bearer; `failing` answers 503 so many times."""
+    """What it holds, and how it behaves.
+
+    `auth` is none, basic or bearer; `failing` answers 503 so many times; `takes` begins uploads.
+    """
 
     host: str = ""
     auth: str = "none"
     failing: int = 0
     deletes: bool = True
+    takes: bool = True
     immutable: bool = False
     page: int = 2
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -106,13 +110,15 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._repository(url.path, parse_qs(url.query))
 
-    do_HEAD = do_DELETE = do_PUT = do_GET
+    do_HEAD = do_DELETE = do_PUT = do_POST = do_GET
 
     def _admitted(self) -> bool:
         wanted = {"basic": f"Basic {USER}", "bearer": "Bearer good"}.get(self.state.auth)
         return wanted is None or self.headers.get("Authorization") == wanted
 
     def _repository(self, path: str, query: dict[str, list[str]]) -> None:
+        if "/blobs/uploads/" in path:
+            return self._upload(path)
         match = re.fullmatch(r"/v2/(.+)/(manifests|blobs|tags)/([^/]+)", path)
         assert match, path
         name, kind, reference = match.groups()
@@ -127,6 +133,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._delete(tags, reference)
         else:
             self._content(tags.get(reference, reference))
+
+    def _upload(self, path: str) -> None:
+        """Begin an upload, or give it up."""
+        if not self.state.takes:
+            self.answer(403)
+        elif self.command == "POST":
+            self.answer(202, Location=f"http://{self.state.host}{path}1?state=begun")
+        else:
+            self.answer(204)
 
     def _put(self, name: str, kind: str, reference: str) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

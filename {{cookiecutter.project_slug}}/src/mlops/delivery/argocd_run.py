@@ -36,6 +36,10 @@ class Forbidden(MlopsError):
     """This login may not do that; Argo CD says so, too, where there is no such application."""
 
 
+class LoggedOut(MlopsError):
+    """Argo CD does not accept the login, or there is none."""
+
+
 class Unreachable(MlopsError):
     """Argo CD did not answer; it may a moment later."""
 
@@ -58,6 +62,7 @@ class Binary:
         Raises:
             NoSuchApplication: It says so.
             Forbidden: This login may not.
+            LoggedOut: The login is not accepted.
             Unreachable: Argo CD did not answer, though it was asked several times.
             MlopsError: Any other failure, with what to do.
         """
@@ -99,7 +104,7 @@ class Binary:
         if MISSING.search(said):
             return NoSuchApplication(f"Argo CD has no application {args[2]!r}: {words}")
         if LOGGED_OUT.search(said):
-            return MlopsError(
+            return LoggedOut(
                 f"{command}: not logged in to {self._server()}: {words} Put a valid token into ARGOCD_AUTH_TOKEN, "
                 "or run `argocd login`."
             )

@@ -21,6 +21,10 @@ DENIED = frozenset({401, 403})
 HUB = "docker.io"
 
 
+class Denied(MlopsError):
+    """The registry answers, and refuses: nobody is logged in, or who is may not."""
+
+
 class Client:
     """One repository of a registry; made anew for each task, since a token is good for one task and some minutes."""
 
@@ -35,7 +39,7 @@ class Client:
         """Send a request about the repository; 404 is an answer.
 
         Args:
-            method: GET, HEAD or DELETE.
+            method: GET, HEAD, POST without a body, or DELETE.
             path: What follows the repository's name, for example `tags/list`; or a whole path from `/v2/` on.
             headers: Further headers.
 
@@ -43,7 +47,8 @@ class Client:
             A `requests.Response`.
 
         Raises:
-            MlopsError: The registry cannot be reached, refuses, or answers with an error.
+            Denied: The registry refuses.
+            MlopsError: It cannot be reached, or answers with an error.
         """
         url = self._url + (path if path.startswith("/") else f"/v2/{self.name}/{path}")
         self._session = self._session or self._open()
@@ -97,8 +102,8 @@ class Client:
             # What oras raises when nothing it has answers the registry's challenge.
             raise self._refused("it takes none of the credentials") from error
 
-    def _refused(self, why: str) -> MlopsError:
-        return MlopsError(
+    def _refused(self, why: str) -> Denied:
+        return Denied(
             f"{self.host} refuses access to {self.name!r}: {why}. Log in with `docker login {self.host}` or "
             f"`buildah login {self.host}`, as somebody who may."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import configparser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,13 +30,17 @@ class Storage:
     note: str = ""
 
 
-def default_remote(root: Path) -> Remote:
+def default_remote(root: Path, files: Sequence[str] = CONFIGS) -> Remote:
     """Read which DVC remote a project uses.
+
+    Args:
+        root: The project.
+        files: The files of .dvc to believe, a later one over an earlier one.
 
     Raises:
         MlopsError: It has none, or names one that is not configured.
     """
-    config = read_config(root)
+    config = read_config(root, files)
     name = _value(config, "core", "remote")
     if not name:
         raise MlopsError(
@@ -81,7 +85,7 @@ def link_remote(clone: Path, original: Path) -> None:
         config.write(file)
 
 
-def read_config(root: Path) -> Mapping[str, Mapping[str, str]]:
+def read_config(root: Path, files: Sequence[str] = CONFIGS) -> Mapping[str, Mapping[str, str]]:
     """Read .dvc/config with .dvc/config.local over it.
 
     Raises:
@@ -89,7 +93,7 @@ def read_config(root: Path) -> Mapping[str, Mapping[str, str]]:
     """
     config = _parser()
     try:
-        config.read([root / ".dvc" / name for name in CONFIGS], encoding="utf-8")
+        config.read([root / ".dvc" / name for name in files], encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError) as error:
         raise MlopsError(f".dvc/config is unreadable: {error}. Mend it, or `git checkout .dvc/config`.") from error
     return {name: dict(config.items(name)) for name in config.sections()}

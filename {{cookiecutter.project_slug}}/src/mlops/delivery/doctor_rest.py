@@ -1,0 +1,79 @@
+"""Ask a forge's API short questions: every refusal and every silence is an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+SECONDS = (3.05, 10.0)  # to connect, to answer
+AT_ONCE = 8
+LONGEST = 200  # letters of a reason
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a forge answered; `status` is 0 where nobody did, or spoke no JSON."""
+
+    status: int = 0
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it holds what was asked for."""
+        return self.status == 200
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """The object that was asked for; empty where there is none."""
+        return self.body if self.ok and isinstance(self.body, dict) else {}
+
+    def rows(self, key: str = "") -> list[dict[str, Any]]:
+        """List the objects that were asked for, where they are a list, or lie under a key."""
+        found = self.table.get(key) if key else self.body if self.ok else None
+        return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+    @property
+    def why(self) -> str:
+        """Say why it is no answer."""
+        said = f": {self.reason}" if self.reason else ""
+        if self.status == 0:
+            return f"the forge does not answer{said}"
+        known = {401: "the token is not accepted", 403: "the token may not see it", 404: "the forge shows none"}
+        return f"{known.get(self.status, 'the forge is in trouble')} ({self.status}{said})"
+
+
+class Rest:
+    """A forge's API, as a token may see it."""
+
+    def __init__(self, api: str, headers: Mapping[str, str], secret: str) -> None:
+        self._api, self._headers, self._secret = api.rstrip("/"), dict(headers), secret
+
+    def get(self, path: str) -> Answer:
+        """Ask one question."""
+        import requests
+
+        try:
+            answer = requests.get(self._api + path, headers=self._headers, timeout=SECONDS)
+        except (requests.RequestException, OSError) as error:
+            return Answer(reason=self._scrubbed(f"{type(error).__name__}: {error}"))
+        try:
+            body = answer.json()
+        except ValueError:
+            said = f"{answer.status_code}, and no JSON; is this its API: {self._api}?"
+            return Answer(0 if answer.ok else answer.status_code, reason=self._scrubbed(said) if answer.ok else "")
+        told = body.get("message") if isinstance(body, dict) and not answer.ok else ""
+        return Answer(answer.status_code, body, answer.headers, self._scrubbed(str(told or "")))
+
+    def all(self, paths: Mapping[str, str]) -> dict[str, Answer]:
+        """Ask several questions at once."""
+        if not paths:
+            return {}
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return dict(zip(paths, pool.map(self.get, paths.values()), strict=True))
+
+    def _scrubbed(self, text: str) -> str:
+        return " ".join(text.replace(self._secret, "***").split())[:LONGEST].rstrip(".")
