@@ -59,26 +59,6 @@ def test_types_are_judged_there_as_here(example: BakedProject) -> None:
     assert theirs["overrides"] == ours["overrides"]
 
 
-def test_workflows(here: BakedProject) -> None:
-    workflows = [name for name in here.files() if name.startswith(".github/workflows/")]
-    done = here.run("actionlint", *workflows, check=False)
-    assert done.returncode == 0, done.stdout
-    for name in workflows:
-        actions = re.findall(r"uses: (.*)", here.read(name))
-        assert actions
-        assert [action for action in actions if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", action)] == []
-        jobs = len(re.findall(r"runs-on:", here.read(name)))
-        assert len(re.findall(r"timeout-minutes:", here.read(name))) == jobs
-
-
-def test_a_broken_workflow_is_noticed(mine: BakedProject) -> None:
-    workflow = mine.path / ".github" / "workflows" / "main.yml"
-    workflow.write_text(
-        workflow.read_text(encoding="utf-8").replace("timeout-minutes", "timeout-hours"), encoding="utf-8"
-    )
-    assert mine.run("actionlint", str(workflow), check=False).returncode == 1
-
-
 def own_tests(project: BakedProject) -> tuple[int, str]:
     done = project.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", check=False)
     return done.returncode, done.stdout
