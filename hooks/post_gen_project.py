@@ -11,7 +11,7 @@ from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 SOURCE = f"src/{ANSWERS['package_name']}"
-# Where an answer is given: files that leave, then files that take another's place.
+# Where an answer is given, these leave.
 REMOVE = {
     ("example_data", "no"): [
         "contract.yaml",
@@ -23,16 +23,15 @@ REMOVE = {
         "scripts/demo.py",
         f"{SOURCE}/flights.py",
     ],
+    ("ci_provider", "github"): [".gitlab-ci.yml", ".gitlab", "ci"],
+    ("ci_provider", "gitlab"): [".github"],
 }
-MOVE = {
-    ("example_data", "no"): {
-        "README.generic.md": "README.md",
-        "docs/model-card.notes.generic.md": "docs/model-card.notes.md",
-        f"{SOURCE}/features.generic.py": f"{SOURCE}/features.py",
-    },
-    ("license", ANSWERS["license"]): {f"LICENSE.{ANSWERS['license']}": "LICENSE"},
+# Where an answer is given, NAME.variant.md takes the place of NAME.md; elsewhere it leaves.
+VARIANTS = {
+    ("example_data", "no"): ["README.generic.md", "docs/model-card.notes.generic.md", f"{SOURCE}/features.generic.py"],
+    ("ci_provider", "gitlab"): ["docs/guides/ci.gitlab.md", "deploy/argocd/notifications.gitlab.yaml"],
 }
-DEBRIS = ["LICENSE.*", "**/*.generic.*", "src/**/__pycache__", "scripts/__pycache__"]  # not chosen; the template's own
+DEBRIS = ["LICENSE.*", "src/**/__pycache__", "scripts/__pycache__"]  # not chosen; the template's own
 
 # The commit is the same on every machine: nobody's name, key, hook or ignore file takes part.
 IDENTITY = {"NAME": "cookiecutter-gitops-ml", "EMAIL": "cookiecutter-gitops-ml@localhost"}
@@ -69,8 +68,9 @@ def commit() -> str:
 
 
 given = ANSWERS.items()
-for source, target in [pair for answer, moves in MOVE.items() if answer in given for pair in moves.items()]:
-    Path(source).replace(target)
+for path, answer in [(Path(name), answer) for answer, names in VARIANTS.items() for name in names]:
+    path.replace(path.with_suffix("").with_suffix(path.suffix)) if answer in given else path.unlink()
+Path(f"LICENSE.{ANSWERS['license']}").replace("LICENSE")
 for name in [path for answer, paths in REMOVE.items() if answer in given for path in paths]:
     remove(Path(name))
 for path in [path for pattern in DEBRIS for path in Path().glob(pattern)]:

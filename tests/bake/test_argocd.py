@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -176,7 +177,8 @@ def test_the_forge_is_told_of_the_commit_that_was_applied(baked: BakedProject) -
     assert keys.keys() == {*kinds, f"template.{slug}-same"}
     service = keys[f"service.webhook.{slug}"]
     assert service["url"].startswith("https://git.example.")
-    assert {"name": "Authorization", "value": f"Bearer ${slug}-status-token"} in service["headers"]
+    headers = {header["name"]: header["value"] for header in service["headers"]}
+    assert f"${slug}-status-token" in (headers.get("PRIVATE-TOKEN"), headers.get("Authorization", "")[len("Bearer ") :])
     for condition in keys[f"trigger.{slug}"]:
         assert [f"template.{name}" in keys for name in condition["send"]] == [True]
         assert condition["oncePer"]
@@ -185,6 +187,53 @@ def test_the_forge_is_told_of_the_commit_that_was_applied(baked: BakedProject) -
         # The annotation may be the next release's; only what Argo CD says about its sync is about this one.
         assert "release" not in hook["path"] + hook["body"]
         assert "/statuses/" in hook["path"] and f'trimPrefix "{slug}-"' in hook["body"]
+
+
+def test_gitlab_is_told_in_its_own_words(example: BakedProject, plain: BakedProject) -> None:
+    github, gitlab = (project.read("deploy/argocd/notifications.yaml") for project in (example, plain))
+    words = {"PRIVATE-TOKEN", "/projects/", '"failed"', '"running"', '"name" $context', '"ref" .app'}
+    assert {word for word in words if word in gitlab} == words
+    assert {word for word in words if word in github} == set()
+    assert '"failure"' not in gitlab and '"context"' not in gitlab and "Bearer" not in gitlab
+
+
+def test_gitlab_is_told_of_the_same(example: BakedProject, plain: BakedProject) -> None:
+    """When a commit status is set is no matter of the forge."""
+    on_github, on_gitlab = notifications(example)["trigger.flight-delays"], notifications(plain)["trigger.koechel"]
+    assert yaml.safe_dump(on_github).replace("flight-delays", "koechel") == yaml.safe_dump(on_gitlab)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        (OTHER["repository_url"], "music%2Fscores%2Fkoechel"),
+        ("https://gitlab.com/team/model", "team%2Fmodel"),
+        ("https://gitlab.example.com:8443/a/b/c/model.git", "a%2Fb%2Fc%2Fmodel"),
+        ("ssh://git@gitlab.example.com:2222/team/model.git", "team%2Fmodel"),
+    ],
+)
+def test_gitlab_names_a_project_by_its_whole_path(url: str, path: str, plain: BakedProject, tmp_path: Path) -> None:
+    """Rendered by Helm, which has the functions that Argo CD has."""
+    for hook in ("koechel", "koechel-same"):
+        template = notifications(plain)[f"template.{hook}"]["webhook"]["koechel"]["path"]
+        at = {"revision": "1" * 40}
+        app = {
+            "spec": {"source": {"repoURL": url}},
+            "status": {"sync": at, "operationState": {"operation": {"sync": at}, "syncResult": at}},
+        }
+        assert rendered(template, app, tmp_path) == f"/projects/{path}/statuses/{'1' * 40}"
+
+
+def rendered(template: str, app: Document, folder: Path) -> str:
+    """Fill a template of Argo CD with what it says of an application."""
+    (folder / "templates").mkdir(exist_ok=True)
+    (folder / "Chart.yaml").write_text("{apiVersion: v2, name: told, version: 0.1.0}\n", encoding="utf-8")
+    (folder / "values.yaml").write_text(yaml.safe_dump({"app": app}), encoding="utf-8")
+    text = template.replace(".app.", ".Values.app.")
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "told"}, "data": {"told": "TEXT"}}
+    (folder / "templates" / "told.yaml").write_text(json.dumps(manifest).replace("TEXT", text), encoding="utf-8")
+    (made,) = manifests(chart=folder)
+    return str(made["data"]["told"])
 
 
 @pytest.mark.parametrize(
@@ -197,9 +246,13 @@ def test_the_forge_is_told_of_the_commit_that_was_applied(baked: BakedProject) -
         ("ssh://ghe.example.com/team/model.git", "https://ghe.example.com/api/v3"),
     ],
 )
-def test_the_api_of_the_forge(url: str, api: str, tmp_path: Path) -> None:
+def test_the_api_of_github(url: str, api: str, tmp_path: Path) -> None:
     project = bake(tmp_path, project_slug="model-one", package_name="model_of", example_data="no", repository_url=url)
     assert notifications(project)["service.webhook.model-one"]["url"] == api
+
+
+def test_the_api_of_gitlab(plain: BakedProject) -> None:
+    assert notifications(plain)["service.webhook.koechel"]["url"] == "https://git.example.org/api/v4"
 
 
 @pytest.mark.parametrize("slug", ["on", "null", "yes", "e1"])
