@@ -37,6 +37,7 @@ ALWAYS = {
     "deploy/argocd/project.yaml",
     "deploy/envs/production/values.yaml",
     "deploy/envs/staging/values.yaml",
+    "docs/guides/ci.md",
     "docs/guides/cluster.md",
     "docs/guides/image.md",
     "docs/guides/storage.md",
@@ -112,7 +113,6 @@ GITLAB = {
     "ci/merge-request.yml",
     "ci/retrain.yml",
     "ci/rollback.yml",
-    "docs/guides/ci.md",
 }
 OWN = {"__init__.py", "features.py", "model.py"}
 EXAMPLE = {
