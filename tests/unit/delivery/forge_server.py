@@ -106,7 +106,7 @@ class Forge:
             "url": f"{self.url}/repos/{REPOSITORY}/pulls/{number}", "number": number, "node_id": f"PR_{number}",
             "html_url": f"https://forge.example.com/{REPOSITORY}/pull/{number}", "state": "open",
             "title": body["title"], "body": body["body"], "head": {"ref": body["head"], "repo": {"id": 7}},
-            "base": {"ref": body["base"]},
+            "base": {"ref": body["base"], "repo": {"id": 7}},
         }  # fmt: skip
 
 

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from unit.delivery.forge_server import REPOSITORY, TOKEN, Forge, serving
+from unit.delivery.forge_server import PAGE, REPOSITORY, TOKEN, Forge, serving
 from unit.delivery.world import Clone
 
 from mlops.contract.errors import MlopsError
-from mlops.delivery import protected
+from mlops.delivery import github_rest, protected
 from mlops.delivery.forge import connect
 from mlops.delivery.forge_place import on_github
 from mlops.delivery.github import GitHub
+from mlops.delivery.github_rest import Rest
 from mlops.delivery.trunk import Trunk
 
 
@@ -28,6 +29,7 @@ def github(forge: Forge, token: str = TOKEN) -> GitHub:
     return GitHub(on_github("", forge.environ), token)
 
 
+MARKER = "<!-- mlops report -->"
 GITHUB = "https://api.github.com"
 
 
@@ -128,6 +130,83 @@ def test_the_newest_status_of_the_context_counts(forge: Forge) -> None:
     assert github(forge).status("b" * 40, "mlops/staging") is None
 
 
+def test_what_is_open_gets_the_new_title_and_text_and_only_where_they_differ(forge: Forge) -> None:
+    github(forge).open_pull("b", "main", "Release 1", "Because.\n/merge\n")
+    assert forge.pulls[0]["body"] == "Because.\n\\/merge\n"
+    forge.pulls[0]["body"] = "Because.\r\n\\/merge"
+    github(forge).open_pull("b", "main", "Release 1", "Because.\n/merge\n")
+    assert not [line for line in forge.asked if line.startswith("PATCH")]
+    github(forge).open_pull("b", "main", "Release 2", "x" * 70_000)
+    assert forge.pulls[0]["title"] == "Release 2" and len(forge.pulls[0]["body"]) == 65_536
+    assert forge.pulls[0]["body"].startswith(
+        "*The text below is cut: the forge takes at most 65,536 characters.*\n\nxxx"
+    )
+
+
+def test_a_forks_branch_of_the_same_name_is_another(forge: Forge) -> None:
+    github(forge).open_pull("b", "main", "Evil", "x")
+    forge.pulls[0]["head"]["repo"] = {"id": 8}
+    forge.pulls.append(forge.pulls[0] | {"head": {"ref": "b", "repo": None}})
+    assert github(forge).merge_when_green("b") == "It is not open any more."
+    with pytest.raises(MlopsError, match="No pull request of the branch 'b' is open"):
+        github(forge).comment("b", MARKER, "x")
+
+
+def test_its_workflow_is_started_where_that_is_asked_for(forge: Forge) -> None:
+    starting = GitHub(on_github("", forge.environ), TOKEN, dispatch="pull-request.yml")
+    starting.open_pull("mlops/x", "main", "t", "x")
+    starting.open_pull("mlops/x", "main", "t", "x")
+    assert forge.dispatched == [("pull-request.yml", "mlops/x")] * 2
+    forge.refusing = {"/dispatches": (403, "Resource not accessible by integration")}
+    with pytest.raises(
+        MlopsError, match=r"permissions actions: write; .*The pull request is open: https://\S+/pull/1\."
+    ):
+        starting.open_pull("mlops/x", "main", "t", "x")
+
+
+def test_actions_that_may_not_open_pull_requests_are_let(forge: Forge) -> None:
+    said = "GitHub Actions is not permitted to create or approve pull requests."
+    forge.refusing = {"/pulls": (403, said)}
+    with pytest.raises(MlopsError, match="Allow GitHub Actions to create and approve pull requests"):
+        github(forge).open_pull("b", "main", "t", "x")
+
+
+def test_a_status_is_set_in_one_line_that_fits(forge: Forge) -> None:
+    github(forge).set_status("a" * 40, "mlops/gate", "failure", "worse\n" * 50)
+    found = github(forge).status("a" * 40, "mlops/gate")
+    assert found is not None and found.state == "failure" and len(found.description) == 140
+    assert found.description.startswith("worse worse") and found.description.endswith("…")
+    forge.statuses["a" * 40][0].pop("state")
+    with pytest.raises(MlopsError, match="has no 'state', as GitHub's has"):
+        github(forge).status("a" * 40, "mlops/gate")
+
+
+def test_one_comment_which_the_next_report_replaces(forge: Forge) -> None:
+    github(forge).open_pull("b", "main", "t", "x")
+    for number in range(PAGE):
+        forge.said_by("ada", 1, f"Talk {number}")
+    forge.said_by("eve", 1, f"{MARKER} mine, and I change it afterwards")
+    first = github(forge).comment("b", MARKER, "One.\n")
+    assert first == f"https://forge.example.com/{REPOSITORY}/pull/1#issuecomment-{PAGE + 2}"
+    assert github(forge).comment("b", MARKER, "Two.\n") == first
+    assert [c["body"] for c in forge.comments[PAGE:]][1:] == [f"{MARKER}\nTwo.\n"]
+
+
+def test_a_jobs_token_that_knows_no_name_takes_what_no_person_wrote(forge: Forge) -> None:
+    forge.me = ""
+    github(forge).open_pull("b", "main", "t", "x")
+    forge.said_by("eve", 1, MARKER)
+    first = github(forge).comment("b", MARKER, "One.")
+    assert github(forge).comment("b", MARKER, "Two.") == first
+    assert [c["body"] for c in forge.comments] == [MARKER, f"{MARKER}\nTwo."]
+
+
+def test_mutant_without_the_marker_there_is_a_second_comment(forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rest, "mine", lambda *_: None)
+    github(forge).open_pull("b", "main", "t", "x")
+    assert github(forge).comment("b", MARKER, "One.") != github(forge).comment("b", MARKER, "Two.")
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -145,6 +224,13 @@ def test_what_the_forge_refuses_is_said_without_the_token(forge: Forge, answer: 
     with pytest.raises(MlopsError, match=words) as caught:
         github(forge).open_pull("b", "main", "t", "x")
     assert caught.value.exit_code == 2 and TOKEN not in str(caught.value)
+
+
+def test_mutant_without_the_mask_the_token_is_shown(forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
+    forge.fail = (500, f"oops {TOKEN}")
+    monkeypatch.setattr(github_rest, "refusal", lambda place, what, reason, token: MlopsError(reason))
+    with pytest.raises(MlopsError, match=TOKEN):
+        github(forge).open_pull("b", "main", "t", "x")
 
 
 def test_a_forge_that_is_not_there(forge: Forge) -> None:

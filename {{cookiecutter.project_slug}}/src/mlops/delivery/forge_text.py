@@ -21,11 +21,13 @@ def inert(text: str) -> str:
     return re.sub(r"(?m)^([^\S\n]*)/", r"\1\\/", text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def fitting(text: str, limit: int) -> str:
-    """Give a text that is inert and no longer than a limit; where it is cut, its first line says so."""
-    whole = inert(text)
-    notice = CUT.format(limit=limit)
-    return whole if len(whole) <= limit else notice + whole[: limit - len(notice)]
+def fitting(text: str, limit: int, head: str = "") -> str:
+    """Give a head and an inert text, together no longer than a limit; where it is cut, the line before it says so."""
+    whole = head + inert(text)
+    if len(whole) <= limit:
+        return whole
+    head += CUT.format(limit=limit)
+    return head + inert(text)[: limit - len(head)]
 
 
 def line(text: str, limit: int = SHORT) -> str:

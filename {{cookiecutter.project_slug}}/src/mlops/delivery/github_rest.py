@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
 
 from github import GithubException
 from github.Repository import Repository
@@ -23,6 +23,15 @@ LET_OPEN = (
 )
 
 
+@dataclass(frozen=True)
+class Request:
+    """What is asked, as in "open a pull request", permissions as a job writes them, and what helps where it is 404."""
+
+    what: str
+    needs: tuple[str, ...]
+    missing: str = ""
+
+
 class Rest:
     """What is asked of a forge within a `with`: whatever goes wrong there is told without the token.
 
@@ -30,15 +39,11 @@ class Rest:
         repository: Gives the repository, whose client is used.
         place: The API's address, and `owner/name`.
         token: What no message shows.
-        what: The request, as in "open a pull request".
-        needs: Permissions as a workflow's job writes them.
+        request: What it is for.
     """
 
-    def __init__(
-        self, repository: Callable[[], Repository], place: Place, token: str, what: str, needs: tuple[str, ...]
-    ) -> None:
-        self._repository, self._place, self._token = repository, place, token
-        self._what, self._needs = what, " and ".join(needs)
+    def __init__(self, repository: Callable[[], Repository], place: Place, token: str, request: Request) -> None:
+        self._repository, self._place, self._token, self._request = repository, place, token, request
 
     def __enter__(self) -> Rest:
         """Begin."""
@@ -50,31 +55,34 @@ class Rest:
             reason = f"{error.status}: {self.said(error)}. {self._hint(error.status, self.said(error))}"
         elif isinstance(error, (RequestException, OSError)):
             reason = f"it could not be reached ({type(error).__name__}: {error}). Run again."
+        elif isinstance(error, KeyError):
+            reason = f"its answer has no {error}, as GitHub's has."
         else:
             return
-        raise refusal(self._place, self._what, reason, self._token) from error
+        raise refusal(self._place, self._request.what, reason, self._token) from error
 
     @property
     def requester(self) -> Requester:
         """PyGithub's own way to send a request."""
         return self._repository().requester
 
-    def path(self, rest: str) -> str:
-        """Give a path below the repository."""
-        return f"/repos/{self._place.repository}/{rest}"
-
     def send(self, verb: str, rest: str, body: dict[str, Any]) -> Any:
         """Send JSON to a path below the repository; gives the JSON of the answer."""
-        return self.requester.requestJsonAndCheck(verb, self.path(rest), input=body)[1]
+        return self.requester.requestJsonAndCheck(verb, self._path(rest), input=body)[1]
 
-    def dispatch(self, workflow: str, branch: str) -> None:
-        """Start a workflow that has `workflow_dispatch`."""
-        self.send("POST", f"actions/workflows/{quote(workflow, safe='')}/dispatches", {"ref": branch})
+    def pages(self, rest: str, **query: str) -> Iterator[dict[str, Any]]:
+        """List what is at a path below the repository, page by page."""
+        url, parameters = self._path(rest), {**query, "per_page": "100"}
+        while url:
+            headers, found = self.requester.requestJsonAndCheck("GET", url, parameters)
+            yield from found
+            links = parse_header_links(headers.get("link", ""))
+            url, parameters = next((link["url"] for link in links if link.get("rel") == "next"), ""), {}
 
     def mine(self, comments: str, marker: str) -> int | None:
         """Find one's own comment that holds a marker: somebody else's could be changed by its author afterwards."""
         me = self._me()
-        found = (c for c in self._pages(comments) if marker in (c.get("body") or "") and _by(me, c.get("user") or {}))
+        found = (c for c in self.pages(comments) if marker in (c.get("body") or "") and _by(me, c.get("user") or {}))
         return next((int(comment["id"]) for comment in found), None)
 
     def _me(self) -> str:
@@ -82,17 +90,12 @@ class Rest:
         try:
             return str(self.requester.requestJsonAndCheck("GET", "/user")[1]["login"])
         except GithubException as error:
-            if error.status not in (403, 404):
+            if error.status not in (401, 403, 404):
                 raise
             return ""
 
-    def _pages(self, rest: str) -> Iterator[dict[str, Any]]:
-        url, parameters = self.path(rest), {"per_page": 100}
-        while url:
-            headers, found = self.requester.requestJsonAndCheck("GET", url, parameters)
-            yield from found
-            links = parse_header_links(headers.get("link", ""))
-            url, parameters = next((link["url"] for link in links if link.get("rel") == "next"), ""), {}
+    def _path(self, rest: str) -> str:
+        return f"/repos/{self._place.repository}/{rest}"
 
     @staticmethod
     def said(error: GithubException) -> str:
@@ -108,7 +111,10 @@ class Rest:
         if status == 403 and MAY_NOT_OPEN in said:
             return LET_OPEN
         if status == 403 and "rate limit" not in said:
-            return f"Give the workflow's job the permissions {self._needs}; a token of your own needs the same."
+            needs = " and ".join(self._request.needs)
+            return f"Give the workflow's job the permissions {needs}; a token of your own needs the same."
+        if status == 404 and self._request.missing:
+            return self._request.missing
         if status == 404:
             return f"Is it {self._place.repository!r}, and may the token see it?"
         return "Run again; `mlops --debug` shows the traceback."

@@ -19,6 +19,7 @@ from mlops.delivery.forge_text import TITLE, fitting, line, not_open, refusal, s
 SECONDS = 20
 LONGEST = 1_000_000
 PATIENCE = (2, 3, 5, 10, 10)  # seconds between attempts, until GitLab has made the pipeline of what was just pushed
+ARRANGED = "The forge merges it when its checks pass."
 GIVEN = {"success": "success", "failure": "failed", "error": "failed", "pending": "pending"}
 READ = {"success": "success", "failed": "failure", "canceled": "error", "skipped": "error"}
 
@@ -76,17 +77,30 @@ class GitLab:
             if there is None:
                 return "It is not open any more."
             # What was just pushed: the pipeline of an older commit says nothing of it.
-            tip = self.project.branches.get(branch).commit["id"]
-            for pause in (*PATIENCE, None):
+            tip = str(self.project.branches.get(branch).commit["id"])
+            pauses = iter(PATIENCE)
+            while True:
                 try:
-                    # The second is what GitLab calls it since 17.11.
-                    done = there.merge(merge_when_pipeline_succeeds=True, auto_merge=True, sha=tip)
-                    break
+                    return "The forge merged it." if self._merge(there, tip) else ARRANGED
                 except GitlabError as error:
+                    if self._arranged(there.iid, tip):
+                        return ARRANGED
+                    pause = next(pauses, None)
                     if pause is None or error.response_code not in (405, 409, 422):
                         return f"A person must merge it: {_alone(error)}"
                     self._sleep(pause)
-        return "The forge merged it." if done.get("state") == "merged" else "The forge merges it when its checks pass."
+
+    def _merge(self, there: ProjectMergeRequest, tip: str) -> bool:
+        """Ask for it; tells whether it is merged already."""
+        # GitLab calls the first one by the second name since 17.11.
+        wish = {"merge_when_pipeline_succeeds": True, "auto_merge": True, "sha": tip}
+        done: Any = self._client.http_put(f"{there.manager.path}/{there.encoded_id}/merge", post_data=wish)
+        return bool(done.get("state") == "merged")
+
+    def _arranged(self, number: int, tip: str) -> bool:
+        """Tell whether an earlier run asked for it already, which GitLab takes once."""
+        now = self.project.mergerequests.get(number)
+        return bool(now.merge_when_pipeline_succeeds and now.sha == tip)
 
     def status(self, sha: str, context: str) -> Status | None:
         """Read the newest commit status of a context; None where there is none."""
@@ -106,7 +120,7 @@ class GitLab:
 
     def comment(self, branch: str, marker: str, body: str) -> str:
         """Replace the own note that holds the marker in a branch's merge request, or add it; its web address."""
-        text = f"{marker}\n{fitting(body, LONGEST - len(marker) - 1)}"
+        text = fitting(body, LONGEST, f"{marker}\n")
         with self._asking("comment on a merge request"):
             there = self._request(branch)
             if there is None:
