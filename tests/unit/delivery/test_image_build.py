@@ -261,6 +261,18 @@ def test_the_command_ends_with_the_reference(
         command.build("local", push=True)
 
 
+def test_a_job_gets_the_parts_of_the_reference_and_nothing_else(
+    project: Settings, builders: Builders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project.root)
+    monkeypatch.setenv("PATH", os.environ["PATH"] + ":/usr/bin:/bin")
+    command.build(None, push=True, outputs=True)
+    out, err = capsys.readouterr()
+    image, _ = find_or_build(project)
+    assert out == f"repository={image.repository}\ndigest={image.digest}\nsbom=build/sbom.cdx.json\n"
+    assert f"{image.repository}@{image.digest}" in err
+
+
 def test_pin_asks_the_registry_and_else_the_builders_store(
     project: Settings, builders: Builders, fake: FakeRegistry, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
