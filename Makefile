@@ -17,7 +17,7 @@ READY := $(VENV)/.ready
 QUIET := $(shell test -t 2 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test e2e demo bake lint lock notes clean
+.PHONY: help setup test e2e forge-e2e demo bake lint lock notes clean
 
 setup: $(READY)  ## make the environment in .venv
 
@@ -48,6 +48,9 @@ test: lint  ## everything that can be checked on this machine (10 minutes on 2 c
 e2e: $(READY)  ## on a real cluster with Argo CD (20 minutes; says what it needs where there is none)
 	pytest -m e2e tests/e2e
 
+forge-e2e: $(READY)  ## on a real Git forge with its runner (40 minutes; what happened is in build/forge/*.log)
+	pytest -m e2e tests/forge
+
 demo: $(READY)  ## bake a project into a temporary folder and run its demo there
 	@folder=$$(mktemp -d "$${TMPDIR:-/tmp}/gitops-ml.XXXXXX") && \
 	python=$$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])') && \
@@ -75,4 +78,4 @@ clean:  ## remove the environment and the caches
 	rm -rf .uv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache $(VENV)
 
 help:  ## list these commands
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*##  *' '{printf "make %-6s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*##  *' '{printf "make %-9s %s\n", $$1, $$2}'
