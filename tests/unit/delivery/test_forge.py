@@ -262,6 +262,22 @@ REFUSALS = [
     ),
     (
         "pre-receive hook declined",
+        "remote: GitLab: You are not allowed to force push code to a protected branch on this project.        \n",
+        ("GitLab protects it", "Allowed to force push"),
+    ),
+    (
+        "pre-receive hook declined",
+        "remote: GitLab: Pushes to protected branches that contain changes to files that        \n"
+        "remote: match patterns defined in `CODEOWNERS` are disabled for        \n",
+        ("code owners", "Protected branches > main", "`CODEOWNERS` are disabled"),
+    ),
+    (
+        "pre-receive hook declined",
+        "remote: GitLab: Author 'ci@example.com' is not a member of team        \n",
+        ("Push rules", "is not a member of team"),
+    ),
+    (
+        "pre-receive hook declined",
         "remote: \nremote: Gitea: Not allowed to push to protected branch main        \n",
         ("Gitea protects it", "Settings > Branches > main"),
     ),

@@ -16,9 +16,23 @@ FORGES = (
         "GitHub has a rule set for it: under Settings > Rules, add this identity to its bypass list",
     ),
     (
-        re.compile(r"GitLab:|on this project"),
+        re.compile(r"GitLab: Pushes to protected branches that contain changes"),
+        "GitLab asks the code owners of these files: under Settings > Repository > Protected branches > {branch}, "
+        "switch off 'Code owner approval', or name no owner of what a release changes",
+    ),
+    (
+        re.compile(r"GitLab:.*force push"),
+        "GitLab protects it: under Settings > Repository > Protected branches > {branch}, switch on "
+        "'Allowed to force push'",
+    ),
+    (
+        re.compile(r"GitLab: You are not allowed|on this project"),
         "GitLab protects it: under Settings > Repository > Protected branches > {branch}, add this identity to "
         "'Allowed to push and merge'",
+    ),
+    (
+        re.compile(r"GitLab:"),
+        "GitLab has a push rule that these commits break: see Settings > Repository > Push rules",
     ),
     (
         re.compile(r"Gitea:|Forgejo:|Not allowed to push to protected branch"),
