@@ -20,7 +20,7 @@ from unit.delivery.world import Clone
 
 from mlops.commands import doctor as command
 from mlops.contract.errors import MlopsError, Refused
-from mlops.delivery import bootstrap, doctor_argocd, doctor_data, doctor_git, doctor_github, doctor_gitlab
+from mlops.delivery import bootstrap, doctor_argocd, doctor_data, doctor_git, doctor_github, doctor_gitlab, doctor_rest
 from mlops.delivery import doctor_registry as images
 from mlops.delivery.argocd_run import Binary
 from mlops.delivery.doctor import Finding
@@ -325,6 +325,10 @@ def test_a_bucket_needs_its_client_and_a_remote_that_answers() -> None:
         done = subprocess.CompletedProcess("dvc", code, "", "ERROR: Forbidden")
         assert [finding.state for finding in doctor_data.bucket(bucket, done)] == expected
     assert [finding.state for finding in doctor_data.bucket(bucket, None)] == ["?"]
+    private = Remote("storage", f"https://ada:{TOKEN}@data.test", None)
+    refused = subprocess.CompletedProcess("dvc", 255, "", f"WARNING: x\nERROR: https://ada:{TOKEN}@data.test: 403\n")
+    assert doctor_data.bucket(private, refused)[0].says.endswith("could not be listed: https://***@data.test: 403")
+    assert TOKEN not in repr([doctor_data.bucket(private, done) for done in (refused, None)])
 
 
 def test_a_remote_that_only_this_clone_knows_is_none(tmp_path: Path) -> None:
@@ -388,6 +392,21 @@ def test_argo_cd_follows_the_repository_and_has_a_token() -> None:
     for get in (MlopsError("No cluster."), _raise):
         assert doctor_argocd.applicationset("project", get).state == "?"
         assert doctor_argocd.status_token("project", get).state == "?"
+
+
+def test_a_kubeconfig_that_cannot_be_read_is_not_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "kubeconfig"
+    broken.write_text(f"{{[token: {TOKEN}")
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(broken))
+    binary = argocd(tmp_path / "bin", "echo '[]'", ARGOCD_SERVER="", KUBECONFIG=str(broken))
+    found = [doctor_argocd.applications("project", binary), *doctor_argocd.findings("project")[1:]]
+    assert states(found) == {"argo cd": "?", "following": "?", "notifications": "?"}
+    assert "no readable kubeconfig" in found[0].says and TOKEN not in repr(found)
+
+
+def test_what_threads_ask_with_is_there_before_they_start() -> None:
+    """Two threads that import a package at once may each find half of it."""
+    assert doctor_rest.requests.get
 
 
 def _raise(kind: str, name: str) -> None:

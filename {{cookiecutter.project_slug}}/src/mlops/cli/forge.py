@@ -47,7 +47,10 @@ def retrain(
 
 @app.command()
 def doctor() -> None:
-    """Check token, branch protection, DVC remote, registry and Argo CD; names the setting to change; exit 1 if one is wrong."""
+    """Look at Git, the forge, the DVC remote, the registry and Argo CD, and name each setting to change.
+
+    A line each: `ok`, `no` or `?` (nobody could say), and where to change it. It changes nothing. Exit 1 for a `no`.
+    """
     from mlops.commands import doctor as command
 
     command.doctor()

@@ -47,7 +47,12 @@ def parts(settings: Settings, environ: Mapping[str, str]) -> list[Callable[[], l
     ]
     if settings.target == "local":
         return [*always, lambda: [local(Path(settings.root), forge=remote)]]
-    return [*always, lambda: doctor_registry.findings(settings), lambda: doctor_argocd.findings(settings.slug)]
+    return [*always, lambda: cluster(settings)]
+
+
+def cluster(settings: Settings) -> list[Finding]:
+    """Look at what the target `argocd` needs, one after the other: what they import must not be imported at once."""
+    return [*doctor_registry.findings(settings), *doctor_argocd.findings(settings.slug)]
 
 
 def local(root: Path, *, forge: bool) -> Finding:

@@ -59,10 +59,19 @@ def kubeconfig(environ: Mapping[str, str], core: bool) -> Iterator[dict[str, str
 
 def current_context(environ: Mapping[str, str]) -> dict[str, Any] | None:
     """Find the kubeconfig's current context, as kubectl does: the first file that says something counts."""
-    files = [yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in _kubeconfigs(environ) if path.is_file()]
+    files = [_read(path) for path in _kubeconfigs(environ) if path.is_file()]
     name = next((file["current-context"] for file in files if file.get("current-context")), None)
     contexts = [context for file in files for context in file.get("contexts") or []]
     return next((context for context in contexts if context.get("name") == name), None)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, ValueError, yaml.YAMLError):
+        # The error would quote the file, which holds credentials.
+        raise MlopsError(f"{path}: no readable kubeconfig. Mend it, or let KUBECONFIG name another one.") from None
+    return found if isinstance(found, dict) else {}
 
 
 def _kubeconfigs(environ: Mapping[str, str]) -> list[Path]:

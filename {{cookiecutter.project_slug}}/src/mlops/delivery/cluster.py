@@ -44,12 +44,13 @@ class Cluster:
             MlopsError: There is none, or it names no context.
         """
         from kubernetes import client, config
+        from yaml import YAMLError
 
         settings = client.Configuration()
         try:
             active = config.list_kube_config_contexts()[1]  # type: ignore[no-untyped-call]
             config.load_kube_config(client_configuration=settings)  # type: ignore[no-untyped-call]
-        except (config.ConfigException, OSError, TypeError) as error:
+        except (config.ConfigException, OSError, TypeError, YAMLError) as error:
             raise MlopsError(
                 f"No cluster is configured: {brief(error)}. Choose one with `kubectl config use-context NAME`, or "
                 "make one with `mlops cluster up`."

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from mlops.contract.errors import MlopsError
 from mlops.delivery import dvc
-from mlops.delivery.doctor import Finding, no, ok, unknown
+from mlops.delivery.doctor import NO, Finding, no, ok, unknown
+from mlops.delivery.git import without_credentials
 from mlops.delivery.remote import Remote, default_remote
 from mlops.settings import Settings
 
 SECONDS = 30.0
+ERROR = re.compile(r"^ERROR: (.+)$", re.MULTILINE)
 GUIDE = "docs/guides/storage.md"
 LOCKS = ("requirements/train.txt", "requirements/dev.txt")
 CLIENTS = {
@@ -48,7 +50,8 @@ def findings(settings: Settings, *, forge: bool) -> list[Finding]:
         return [folder(remote.folder, kind(remote.folder), forge=forge), writable(remote.folder)]
     locks = [settings.root / name for name in LOCKS]
     text = "\n".join(path.read_text(encoding="utf-8") for path in locks if path.is_file())
-    return [client(remote, text), *bucket(remote, ask(settings.root, remote))]
+    needed = client(remote, text)
+    return [needed] if needed.state == NO else [needed, *bucket(remote, ask(settings.root, remote))]
 
 
 def committed(root: Path) -> bool:
@@ -90,7 +93,7 @@ def client(remote: Remote, locks: str) -> Finding:
     if not re.search(rf"^{name}==", locks, re.MULTILINE):
         return no(
             "data client",
-            f"{remote.url!r} needs {name}, which is not among the dependencies.",
+            f"a remote at {scheme}:// needs {name}, which is not among the dependencies.",
             f"Add {name!r} to the `train` dependencies in pyproject.toml, then `make lock setup`.",
         )
     return ok("data client", f"{name} is among the dependencies")
@@ -98,14 +101,15 @@ def client(remote: Remote, locks: str) -> Finding:
 
 def bucket(remote: Remote, done: subprocess.CompletedProcess[str] | None) -> list[Finding]:
     """Judge what DVC said when it was asked to list a remote; whether it may write is not tried."""
+    url = without_credentials(remote.url)
     if done is None:
-        return [unknown("data", f"{remote.url!r} did not answer in {SECONDS:.0f} s.", f"Is it reachable? See {GUIDE}.")]
+        return [unknown("data", f"{url!r} did not answer in {SECONDS:.0f} s.", f"Is it reachable? See {GUIDE}.")]
     if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split())[-300:]
+        said = without_credentials(" ".join(ERROR.findall(done.stderr) or done.stderr.split())[:300])
         do = f"Mend it until `dvc list-url remote://{remote.name}` works; it fails too where nothing was pushed yet."
-        return [unknown("data", f"{remote.url!r} could not be listed: {said}", do)]
+        return [unknown("data", f"{url!r} could not be listed: {said}", do)]
     write = unknown("data access", "whether it may be written is not tried.", "Run `dvc push --run-cache` once.")
-    return [ok("data", f"{remote.url!r} can be read"), write]
+    return [ok("data", f"{url!r} can be read"), write]
 
 
 def ask(root: Path, remote: Remote) -> subprocess.CompletedProcess[str] | None:

@@ -67,7 +67,7 @@ def base(settings: Settings) -> Finding:
     try:
         found = require_pinned(settings.root)
     except MlopsError as error:
-        return no("image base", "it is not pinned.", str(error))
+        return no("image base", "what it is built on is not pinned as it must be.", str(error))
     return ok("image base", ", ".join(f"{one.name}:{one.tag}, pinned" for one in found))
 
 

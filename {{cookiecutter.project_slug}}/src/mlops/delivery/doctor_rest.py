@@ -7,6 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+# Not inside `get`: two threads that import it at once may each find half of it.
+import requests
+
 SECONDS = (3.05, 10.0)  # to connect, to answer
 AT_ONCE = 8
 LONGEST = 200  # letters of a reason
@@ -54,8 +57,6 @@ class Rest:
 
     def get(self, path: str) -> Answer:
         """Ask one question."""
-        import requests
-
         try:
             answer = requests.get(self._api + path, headers=self._headers, timeout=SECONDS)
         except (requests.RequestException, OSError) as error:
