@@ -17,10 +17,10 @@ import yaml
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError
 from mlops.delivery.dvc import environment
-from mlops.gates.run import REPORT
 from mlops.settings import find
 
 LOCK = "dvc.lock"
+REPORT = Path("reports") / "gate.json"  # mlops.gates.run names it too, and takes seconds to import.
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -69,21 +69,30 @@ def _stages(lock: Path) -> set[str]:
 
 def run(command: list[str], root: Path) -> int:
     """Run a command in a group of its own, which ends as a whole when this process is told to."""
-    child = subprocess.Popen(command, cwd=root, env=environment(), stdin=subprocess.DEVNULL, start_new_session=True)
-    before = {number: signal.signal(number, _stop) for number in STOPS}
+    told: list[int] = []
+    children: list[subprocess.Popen[bytes]] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        told.append(number)
+        # Raised while the child is being made, it would leave nobody who knows the child.
+        if children:
+            raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, stop) for number in STOPS}
     try:
-        return child.wait()
+        children += [
+            subprocess.Popen(command, cwd=root, env=environment(), stdin=subprocess.DEVNULL, start_new_session=True)
+        ]
+        if told:
+            raise SystemExit(128 + told[0])
+        return children[0].wait()
     except SystemExit:
         for number in STOPS:
             signal.signal(number, signal.SIG_IGN)
         with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGTERM)
-        child.wait()
+            os.killpg(children[0].pid, signal.SIGTERM)
+        children[0].wait()
         raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)

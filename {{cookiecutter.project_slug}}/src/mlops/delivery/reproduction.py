@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ class Results(StageCache):  # type: ignore[misc]
             if why:
                 path.unlink(missing_ok=True)
                 say(f"A result of {stage.addressing} in the run-cache {why}. It is not used.")
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
     def _wrong(self, stage: Any, key: str, entry: dict[str, Any]) -> str:
         """Say why an entry is no result of a stage; nothing where it is one."""
@@ -93,7 +96,7 @@ def reproduce(root: Path, *, restore: bool) -> dict[str, bool]:
         MlopsError: A stage failed, or its output is not what the cache keeps under its name.
     """
     # Staged, the lock of a run that fails half way would be in the next commit.
-    with Repo(str(root), config={"core": {"autostage": False}}) as repo:
+    with chdir(root), Repo(str(root), config={"core": {"autostage": False}}) as repo:
         repo.scm_context.quiet = True
         results = repo.stage_cache = Results(repo, restore=restore)
         try:
