@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from unit.delivery.gitlab_server import BOT, NUMBER, PROJECT, TIP, TOKEN, Forge, serving
-from unit.delivery.world import Clone
+from unit.delivery.world import NOON, Clone, image, no_sleep
 
 from mlops.contract.errors import MlopsError
 from mlops.delivery import forge_text
 from mlops.delivery.forge import connect
 from mlops.delivery.forge_place import on_gitlab
 from mlops.delivery.gitlab import PATIENCE, GitLab
+from mlops.delivery.pull_request import ByPullRequest
+from mlops.delivery.release import release
 
 SHA = "a" * 40
 MARKER = "<!-- mlops report -->"
@@ -66,6 +68,18 @@ def test_a_merge_request_is_opened_once_and_brought_up_to_date(forge: Forge) -> 
     assert [r["description"] for r in forge.requests] == ["Because of more."]
     forge.hidden_until_post = True
     assert gitlab(forge).open_pull("mlops/staging-1", "main", "Release 1", "Because of more.") == first
+
+
+def test_a_release_by_merge_request_and_main_waits(clone: Clone, forge: Forge) -> None:
+    sha = clone.source("1")
+    by = ByPullRequest(connect(clone.trunk, "gitlab", forge.environ))
+    made = clone.candidate(sha, "1")
+    outcome = release(clone.trunk, "staging", made, image("1"), now=NOON, sleep=no_sleep, land=by)
+    assert outcome.kind == "asked" and outcome.words.endswith(
+        "/merge_requests/1. The forge merges it when its checks pass."
+    )
+    assert clone.trunk.tip() == sha and clone.standing() is None
+    assert forge.requests[0]["target_branch"] == "main" and image("1").identity in forge.requests[0]["description"]
 
 
 def test_a_forks_branch_of_the_same_name_is_another(forge: Forge) -> None:
