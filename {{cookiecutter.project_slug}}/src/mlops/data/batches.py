@@ -22,6 +22,10 @@ SUFFIXES = (".csv", ".parquet")
 KEPT_AS = {".csv": ".csv", ".tsv": ".csv", ".txt": ".csv", ".parquet": ".parquet", ".pq": ".parquet"}
 
 
+class Exhausted(MlopsError):
+    """The source has no further batch."""
+
+
 @dataclass(frozen=True)
 class BatchFile:
     """One file of data/raw."""
@@ -93,7 +97,8 @@ def arrive(settings: Settings, initial: bool = False) -> list[BatchFile]:
     """Bring the following batch of the project's source; with `initial`, those of the first day.
 
     Raises:
-        MlopsError: The project has no source, or it has no further batch.
+        MlopsError: The project has no source.
+        Exhausted: It has no further batch.
     """
     if settings.source is None:
         raise MlopsError("This project has no source of batches ([tool.mlops] source). Use `mlops data add FILE`.")
@@ -103,7 +108,7 @@ def arrive(settings: Settings, initial: bool = False) -> list[BatchFile]:
     wanted = source.INITIAL if initial else have + 1
     names = source.names()[have:wanted]
     if not names and not initial:
-        raise MlopsError(f"{settings.source} has no batch after {have}. New data is added with `mlops data add FILE`.")
+        raise Exhausted(f"{settings.source} has no batch after {have}. New data is added with `mlops data add FILE`.")
     return [_track(settings.root, name, ".parquet", _writer(source.load(name))) for name in names]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops.contract.errors import MlopsError
+from mlops.delivery.clones import clone_at
 from mlops.delivery.dvc import Dvc
 from mlops.delivery.git import Git
 from mlops.delivery.history import current, history
@@ -84,10 +85,7 @@ def _clone(git: Git, record: Record, target: Path) -> None:
         raise MlopsError(
             f"Release {record.id} was made from {record.commit}, which is not here. `git fetch`."
         ) from error
-    # The user's checkout hooks and line-ending settings would make it another tree than the one released.
-    settings = ("-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false")
-    git.run(*settings, "clone", "--quiet", "--shared", "--no-checkout", str(git.toplevel()), str(target))
-    Git(target).run(*settings, "checkout", "--quiet", "--detach", record.commit)
+    clone_at(git, record.commit, target)
 
 
 def _pull(settings: Settings, fresh: Champion, env: str) -> None:

@@ -82,6 +82,8 @@ class Trunk:
     def put_branch(self, name: str, new: str, old: str | None) -> bool:
         """Let another branch of the remote be `new`, if it is still `old`; False when somebody else was faster.
 
+        Where `new` is empty the branch goes.
+
         Raises:
             MlopsError: The remote refuses for another reason.
         """

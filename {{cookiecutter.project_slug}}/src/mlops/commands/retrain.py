@@ -1,0 +1,133 @@
+"""`mlops retrain`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlops.commands import retrain_words as words
+from mlops.commands.reproduce import run
+from mlops.commands.retrain_words import News
+from mlops.commands.words import say
+from mlops.contract.errors import MlopsError, Refused
+from mlops.data import batches
+from mlops.delivery import proposal as proposals
+from mlops.delivery.clones import workplace
+from mlops.delivery.commit import Changes
+from mlops.delivery.dvc import Dvc
+from mlops.delivery.forge import connect
+from mlops.delivery.history import Standing, current, held, history, order_of, taken_back
+from mlops.delivery.image import identity
+from mlops.delivery.layout import FIRST
+from mlops.delivery.proposal import BRANCH, Proposal
+from mlops.delivery.records import Record
+from mlops.delivery.trunk import Trunk, trunk
+from mlops.gates import base as bases
+from mlops.gates import run as gates
+from mlops.gates.reporting.card import CARD
+from mlops.settings import Settings, find
+
+REPORTS = "retrain"
+
+
+def retrain(cause: str, *, dry_run: bool) -> None:
+    """Train main's newest commit with the next batch, judge, and propose; all of it in a clone."""
+    settings = find()
+    line = trunk(settings)
+    forge = None if dry_run else connect(line, settings.ci)
+    tip = line.tip()
+    standings = history(line.git, FIRST, tip)
+    champion = current(standings)
+    say(f"retrain   main at {tip[:10]}, against {champion.id if champion else 'nothing: no release yet'}")
+    with workplace(settings, line.git, tip) as root:
+        work = find(root)
+        _bring(work)
+        _run(root, "reproduce")
+        name = identity(work)
+        if why := _nothing_new(name, champion, standings):
+            say(f"nothing   {why}")
+            return
+        if forge is None:
+            _judge(settings, root, tip)
+            say("dry run   the gate passes; nothing is proposed")
+            return
+        made = _made(line, root)
+        if why := _proposed(line, made, tip):
+            say(f"nothing   {why}")
+            return
+        _judge(settings, root, tip)
+        hold = held(standings, order_of(line.git, tip, standings))
+        news = News(cause, tip, name, _added(line, root, champion), champion, hold)
+        Dvc(root).push()
+        proposal = Proposal(tip, made, words.message(news), words.body(news, root))
+        say(f"proposed  {proposals.propose(line, forge, proposal)}")
+
+
+def _bring(work: Settings) -> None:
+    """Bring the data of main, and the next batch where the project has a source with one left."""
+    if work.source is None:
+        say("data      as on main: the project has no source of batches")
+    else:
+        try:
+            for batch in batches.arrive(work):
+                say(f"data      data/raw/{batch.path.name} is new")
+        except batches.Exhausted as error:
+            say(f"data      {error}")
+    Dvc(work.root).run("pull", "--quiet", "--run-cache", "--recursive", "data/raw")
+
+
+def _run(root: Path, *command: str) -> None:
+    """Run one of the project's own commands in the clone, with the clone's code."""
+    code = run([sys.executable, "-m", "mlops", *command], root)
+    if code == Refused.exit_code:
+        raise Refused(f"`mlops {command[0]}` says no. Nothing is proposed.")
+    if code:
+        raise MlopsError(f"`mlops {command[0]}` did not end; what stopped it stands above. Nothing is proposed.")
+
+
+def _nothing_new(name: str, champion: Record | None, standings: Sequence[Standing]) -> str:
+    """Say why there is nothing to propose: the model stands already, or somebody took this very one back."""
+    if champion and champion.identity == name:
+        return f"is new: {FIRST} has this very model, as {champion.id}"
+    ended = taken_back(standings)
+    back = next((s for s in standings if s.sha in ended and s.record and s.record.identity == name), None)
+    if back is None or back.record is None:
+        return ""
+    return f"is proposed: this is {back.record.id} again, which {ended[back.sha].by} took back from {FIRST}"
+
+
+def _judge(settings: Settings, root: Path, tip: str) -> None:
+    """Judge as a pull request is judged; the reports stay, whatever the answer."""
+    kept = settings.cache / REPORTS
+    shutil.rmtree(kept, ignore_errors=True)
+    try:
+        _run(root, "gate", "--base", tip, "--env", FIRST)
+    finally:
+        if (root / gates.REPORT).is_file():
+            shutil.copytree(root / gates.REPORT.parent, kept)
+            say(f"report    {(kept / 'report.html').relative_to(settings.root)}")
+
+
+def _added(line: Trunk, root: Path, champion: Record | None) -> list[str]:
+    """List the batches that the champion has not seen."""
+    seen = bases.batches(line.git, champion.commit) if champion else {}
+    here = sorted(path.stem for path in (root / bases.RAW).glob("*.dvc"))
+    return [name for name in here if name not in seen]
+
+
+def _made(line: Trunk, root: Path) -> Changes:
+    """Write the card, where the project keeps one, and list what changed."""
+    if (root / CARD).is_file():
+        _run(root, "card")
+    return proposals.changes(line.git, root)
+
+
+def _proposed(line: Trunk, made: Changes, tip: str) -> str:
+    """Say where these changes are already."""
+    if not made:
+        return "to propose: main has all of this already, and its own run releases the model"
+    if proposals.stands(line, made, tip):
+        return f"changed: the branch {BRANCH} holds this already. Delete the branch to have it proposed again"
+    return ""

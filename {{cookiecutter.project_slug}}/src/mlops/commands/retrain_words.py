@@ -1,0 +1,99 @@
+"""What a proposed model is told with: title, commit message and text of its pull request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlops.delivery.history import Hold
+from mlops.delivery.layout import FIRST
+from mlops.delivery.proposal import BRANCH
+from mlops.delivery.records import Record
+from mlops.gates import run as gates
+from mlops.gates.reporting import markdown
+from mlops.gates.reporting.document import document
+from mlops.gates.reporting.escape import code, prose
+from mlops.gates.reporting.write import found
+
+LONGEST, NAMES = 60, 10
+# In a title or a commit message `[skip ci]`, `#12` and `@name` would act; letters, digits, commas and dashes do not.
+ACTING = re.compile(r"[^\w ,-]+")
+TICKET = re.compile(r"(?<=[^\W\d])-(?=\d)")
+
+
+@dataclass(frozen=True)
+class News:
+    """What is proposed, and why: `cause` is anybody's text, `added` are batches that the champion has not seen."""
+
+    cause: str
+    base: str
+    identity: str
+    added: Sequence[str]
+    champion: Record | None
+    hold: Hold | None
+
+
+def title(news: News) -> str:
+    """Name the newest batch, or else the cause."""
+    newest = Path(news.added[-1]).stem if news.added else ""
+    return f"Retrain: {harmless(newest) or harmless(news.cause) or 'no cause given'}"
+
+
+def harmless(text: str) -> str:
+    """Keep of a text what no forge and no CI acts upon."""
+    words = " ".join(TICKET.sub(" ", ACTING.sub(" ", text)).split())
+    return words if len(words) <= LONGEST else f"{words[: LONGEST - 1].rstrip()}…"
+
+
+def message(news: News) -> str:
+    """Write the commit message; the cause is not in it, since a commit stays for good."""
+    names = [harmless(Path(name).stem) for name in news.added]
+    lines = [
+        f"new       {', '.join(names) or 'no batch'}",
+        f"champion  {news.champion.id if news.champion else 'none'}",
+        f"identity  {news.identity}",
+    ]
+    return "\n".join([title(news), "", *lines]) + "\n"
+
+
+def body(news: News, root: Path, limit: int = markdown.LIMIT) -> str:
+    """Write the text of the pull request: cause, what is new, and the gate's report, in at most `limit` characters.
+
+    Raises:
+        MlopsError: The gate has not run in `root`.
+    """
+    report = gates.last(root)
+    head = "\n\n".join(filter(None, (*_lead(news, report), _held(news.hold)))) + "\n\n"
+    told = document(report, found(root / gates.REPORT.parent / "metrics.json"))
+    # The mark by which the comment of an environment is found has no business here.
+    return head + markdown.comment(told, limit - len(head)).removeprefix(markdown.marker(told.env)).lstrip("\n")
+
+
+def _lead(news: News, report: dict[str, Any]) -> tuple[str, ...]:
+    since = f"`{news.champion.id}` of {FIRST}" if news.champion else "the first day"
+    rows = {batch["name"]: batch["rows"] for batch in report.get("batches") or []}
+    more = len(news.added) - NAMES
+    named = [f"- {code(name)}{_rows(rows.get(name))}" for name in news.added[-NAMES:]]
+    return (
+        f"> {prose(news.cause.strip() or 'No cause was given.')}",
+        prose(f"`mlops retrain` proposes this model, trained on main at `{news.base[:10]}`."),
+        prose(f"New since {since}:" if named else f"No batch is new since {since}."),
+        "\n".join(([f"- {more} more"] if more > 0 else []) + named),
+        prose(f"The next run replaces the branch `{BRANCH}`: put changes of your own on another."),
+    )
+
+
+def _rows(rows: int | None) -> str:
+    return "" if rows is None else f": {rows:,} rows"
+
+
+def _held(hold: Hold | None) -> str:
+    if hold is None:
+        return ""
+    return prose(
+        f"{FIRST} is held: `{hold.newest.id}` was taken back by {hold.by.author}. Merged, this is not released "
+        f"until somebody runs `mlops release --env {FIRST} --force`."
+    )

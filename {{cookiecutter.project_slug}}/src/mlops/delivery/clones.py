@@ -1,0 +1,57 @@
+"""A clone at a commit, beside the working tree: nobody's files, index or branch move."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlops.delivery.git import Git
+from mlops.delivery.remote import link_remote
+from mlops.settings import Settings
+
+ENVIRONMENTS = "envs"
+
+
+def clone_at(git: Git, commit: str, target: Path) -> None:
+    """Clone a repository and check one of its commits out; objects are shared, not copied.
+
+    Raises:
+        MlopsError: There is no such commit, or the disk is full.
+    """
+    # The user's checkout hooks and line-ending settings would make it another tree than the one committed.
+    settings = ("-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false")
+    git.run(*settings, "clone", "--quiet", "--shared", "--no-checkout", str(git.toplevel()), str(target))
+    Git(target).run(*settings, "checkout", "--quiet", "--detach", commit)
+
+
+@contextmanager
+def workplace(settings: Settings, git: Git, commit: str) -> Iterator[Path]:
+    """Make a clone to train in, with the project's DVC remote, cache and serving environments; it goes at the end.
+
+    As long as it is there, programs that are started import the project's code from it.
+    """
+    settings.cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.cache, prefix="work-", ignore_cleanup_errors=True) as scratch:
+        root = Path(scratch) / "clone"
+        clone_at(git, commit, root)
+        link_remote(root, settings.root)
+        kept = os.environ.get("MLOPS_ENVS") or str(settings.cache / ENVIRONMENTS)
+        with _environ({"PYTHONPATH": str(root / "src"), "MLOPS_ENVS": kept}):
+            yield root
+
+
+@contextmanager
+def _environ(changes: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
