@@ -1,4 +1,4 @@
-"""A branch that touches environments alone: what had stood there whole, a promotion, people's values; nothing else."""
+"""What a branch does to environments: what had stood there whole, a promotion, people's values; nothing else."""
 
 from __future__ import annotations
 
@@ -253,12 +253,33 @@ def test_what_only_mlops_writes_is_refused_by_name(project: Clone, change: Calla
     assert re.search(why, said), said
 
 
-def test_a_change_elsewhere_is_not_for_this_check(project: Clone) -> None:
-    put(project, "production", "staging")
-    project.commit("Code too", {"src/app.py": "9\n"})
-    with pytest.raises(MlopsError, match=r"changes 'src/app.py', outside deploy/envs/.*mlops gate") as caught:
-        findings(project)
-    assert caught.value.exit_code == 2
+def promoted_with_code(clone: Clone) -> None:
+    put(clone, "production", "staging")
+    clone.commit("Code too", {"src/app\n.py": "9\n"})
+
+
+def test_a_release_comes_alone(project: Clone) -> None:
+    promoted_with_code(project)
+    said = no(project)
+    assert re.search(r"production/\S+: only mlops writes it, and the branch changes 'src/app\\n\.py', too", said), said
+    assert "a pull request of its own" in said
+
+
+def values_with_code(clone: Clone) -> None:
+    clone.commit("Scale, and code", {f"{STAGING}/values.yaml": "replicas: 9\n", "src/app.py": "9\n"})
+
+
+def test_peoples_values_may_come_with_other_files(project: Clone) -> None:
+    values_with_code(project)
+    assert words(project) == "staging: its release stays as it is; values.yaml is people's." and not no(project)
+
+
+def test_a_branch_of_code_alone_changes_no_environment_whatever_main_released_since(project: Clone) -> None:
+    project.commit("Code", {"src/other.py": "9\n"})
+    project.sh("checkout", "--quiet", "main")
+    ship_with_chart(project, "4")
+    project.sh("checkout", "--quiet", "branch")
+    assert findings(project) == []
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -334,7 +355,7 @@ def test_a_shallow_clone_and_a_foreign_base_are_told(project: Clone) -> None:
         check(project.git, "nowhere")
 
 
-MUTANTS: list[tuple[str, Callable[..., object], Callable[[Clone], None]]] = [
+MUTANTS: list[tuple[str, object, Callable[[Clone], None]]] = [
     ("machine_files", lambda git, rev, env: {"release.yaml": machine_files(git, rev, env)["release.yaml"]}, mixed),
     ("_stood", lambda *_: iter(()), lambda clone: put(clone, "staging", "staging", release_commit(clone, 1))),
     ("_sources", lambda *_: iter(()), lambda clone: put(clone, "production", "staging")),
@@ -343,12 +364,14 @@ MUTANTS: list[tuple[str, Callable[..., object], Callable[[Clone], None]]] = [
     ("held", lambda *_: None, promotion_of_what_is_held),
     ("_merged", lambda git, base, head: head, base_with_another_file),
     ("_readable", lambda *_: True, garbage_that_stood),
+    ("_misplaced", lambda *_: "", promoted_with_code),
+    ("PEOPLES", frozenset({"release.yaml"}), values_with_code),
 ]
 
 
 @pytest.mark.parametrize(("part", "mutant", "change"), MUTANTS, ids=[row[0] for row in MUTANTS])
 def test_a_mutant_judges_otherwise(
-    project: Clone, part: str, mutant: Callable[..., object], change: Callable[[Clone], None],
+    project: Clone, part: str, mutant: object, change: Callable[[Clone], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     change(project)

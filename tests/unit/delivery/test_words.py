@@ -116,7 +116,7 @@ def test_check_prints_what_a_branch_does_and_refuses_by_name(
     project: Clone, capsys: pytest.CaptureFixture[str]
 ) -> None:
     commands.check(None)
-    assert capsys.readouterr().out == "Nothing changes.\n"
+    assert capsys.readouterr().out == "No environment changes.\n"
     project.sh("revert", "--no-edit", "HEAD")
     commands.check(None)
     commands.check("origin/main")

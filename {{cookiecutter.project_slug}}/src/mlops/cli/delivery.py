@@ -73,10 +73,11 @@ def release_check(
         str, typer.Option(help="The environment that new releases go to; the others get promotions.")
     ] = "staging",
 ) -> None:
-    """Check a branch of deploy/envs alone: a rollback, promotion, new release or people's values; exit 1 if none.
+    """Check what a branch does to deploy/envs: a rollback, promotion, new release or people's values; else exit 1.
 
-    A new release passes when its image is the one that the registry has for it, and its files fit to its commit. The
-    verdict on its model is that of the gate on main, which this check cannot repeat.
+    What only mlops writes comes in a pull request of its own; people's values may come with other files. A new release
+    passes when its image is the one that the registry has for it, and its files fit to its commit. The verdict on its
+    model is that of the gate on main, which this check cannot repeat.
     """
     from mlops.commands import release as command
 

@@ -98,7 +98,7 @@ def check(base: str | None, *, first: str = "staging") -> None:
     if wrong:
         raise Refused("\n".join(wrong))
     if not found:
-        say("Nothing changes.")
+        say("No environment changes.")
 
 
 def promote(from_: str, to: str, *, force: bool, wait: bool, via: str) -> None:

@@ -1,4 +1,4 @@
-"""Check a branch that touches only deploy/envs: what stood, a promotion, a release that is what it says, values."""
+"""Check what a branch does to deploy/envs: what stood, a promotion, a release that is what it says, people's values."""
 
 from __future__ import annotations
 
@@ -43,22 +43,16 @@ def check(
         chart: Says whether the chart of an environment takes its values; default: nobody does.
 
     Raises:
-        MlopsError: It changes files elsewhere, or cannot be compared, or nobody can say what a new image is.
+        MlopsError: It cannot be compared, or nobody can say what a new image is.
     """
     git.require_full_history()
     base, head = git.rev_parse(base), git.rev_parse(head)
-    changed = _changed(git, base, head)
+    inside, outside = _changed(git, base, head)
     merged = _merged(git, base, head)
     if merged is None:
-        return [
-            Finding("", "", f"it conflicts with {base[:10]}: the environment changed meanwhile. Make it anew on that.")
-        ]
-    inside = [path.removeprefix(f"{ENVS}/") for path in changed]
-    stray = [path for path in inside if "/" not in path]
-    if stray:
-        return [
-            Finding("", "", f"{ENVS}/{stray[0]}: is in no environment's folder. {ENVS}/ holds a folder for each alone.")
-        ]
+        return [Finding("", "", f"it conflicts with {base[:10]}, which changed meanwhile. Make it anew on that.")]
+    if no := _misplaced(inside, outside):
+        return [Finding("", "", no)]
     touched = {path.partition("/")[0] for path in inside}
     states = [*git.text("rev-list", "--reverse", head, f"^{base}").split(), merged]
     known = touched.union(*(environments(git, rev) for rev in states))
@@ -74,19 +68,29 @@ def _valued(git: Git, merged: str, finding: Finding, chart: Judge | None) -> Fin
     return Finding(finding.env, "", judged.no) if judged.no else replace(finding, words=finding.words + judged.note)
 
 
-def _changed(git: Git, base: str, head: str) -> list[str]:
+def _changed(git: Git, base: str, head: str) -> tuple[list[str], list[str]]:
+    """List the files that a branch changes: those of deploy/envs by their path in it, and the others."""
     met = git.attempt("merge-base", base, head)
     if met.returncode:
         raise MlopsError(f"{head[:10]} and {base[:10]} have no commit in common. `git fetch` the base.")
     found = git.run("diff", "--name-only", "--no-renames", "-z", met.stdout.decode().strip(), head)
     paths = [path.decode("utf-8", "surrogateescape") for path in found.split(b"\0") if path]
-    others = [path for path in paths if not path.startswith(f"{ENVS}/")]
-    if others:
-        raise MlopsError(
-            f"The branch changes {', '.join(map(repr, others[:3]))}{' and more' if len(others) > 3 else ''}, outside "
-            f"{ENVS}/. This check is for changes of environments alone: `mlops gate` judges the rest."
+    inside = [path.removeprefix(f"{ENVS}/") for path in paths if path.startswith(f"{ENVS}/")]
+    return inside, [path for path in paths if not path.startswith(f"{ENVS}/")]
+
+
+def _misplaced(inside: Sequence[str], outside: Sequence[str]) -> str:
+    """Say which file is where it may not be, whatever is in it."""
+    stray = next((path for path in inside if "/" not in path), None)
+    if stray:
+        return f"{ENVS}/{stray}: is in no environment's folder. {ENVS}/ holds a folder for each alone."
+    machines = next((path for path in inside if path.partition("/")[2] not in PEOPLES), None)
+    if machines and outside:
+        return (
+            f"{ENVS}/{machines}: only mlops writes it, and the branch changes {outside[0]!r}, too. A release commit "
+            f"touches only {ENVS}/: put it into a pull request of its own."
         )
-    return paths
+    return ""
 
 
 def _merged(git: Git, base: str, head: str) -> str | None:
