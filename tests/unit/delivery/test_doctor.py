@@ -28,6 +28,7 @@ from mlops.delivery.doctor_git import Heads
 from mlops.delivery.doctor_gitlab import Variable
 from mlops.delivery.doctor_rest import Answer, Rest
 from mlops.delivery.remote import Remote
+from mlops.settings import Settings
 
 TOKEN = "s3cret-token"
 DENIED, HIDDEN, SILENT = Answer(403, {}), Answer(404, {}), Answer(reason="ConnectTimeout: too slow")
@@ -79,8 +80,9 @@ SEEN = doctor_github.Seen(
 )
 
 
-def github(seen: doctor_github.Seen) -> list[Finding]:
-    return doctor_github.judge(seen, "GITHUB_TOKEN", "team/project", "main", ENVS)
+def github(seen: doctor_github.Seen, *, cluster: bool = False) -> list[Finding]:
+    about = doctor_github.About("GITHUB_TOKEN", "team/project", "main", ENVS, cluster)
+    return doctor_github.judge(seen, about)
 
 
 def of_repo(**changed: object) -> dict[str, Answer]:
@@ -142,6 +144,8 @@ def test_each_wrong_setting_of_github_has_its_own_line(topic: str, changed: dict
 def test_an_unguarded_branch_and_an_open_secret_are_told() -> None:
     bare = replace(SEEN, branch=Answer(200, UNGUARDED), protection=HIDDEN)
     assert wrong(github(bare)) == ["required check", "code owners"]
+    none = replace(SEEN, secrets=dict.fromkeys(ENVS, Answer(200, {"secrets": []})))
+    assert wrong(github(none, cluster=True)) == ["secret staging"]
     assert wrong(github(replace(SEEN, everybodys=Answer(200, {})))) == ["secret staging", "secret production"]
 
 
@@ -211,7 +215,7 @@ def of_branch(**changed: object) -> dict[str, Answer]:
     return {"branches": Answer(200, [{**BRANCH, **changed}])}
 
 
-@pytest.mark.parametrize("changed", [{}, of_branch(name="ma*"), of_branch(push_access_levels=[{"access_level": 0}])])
+@pytest.mark.parametrize("changed", [{}, of_branch(name="ma*"), of_branch(push_access_levels=[{"access_level": None}])])
 def test_a_good_gitlab_needs_no_change(changed: dict[str, Any]) -> None:
     assert set(states(gitlab(replace(LAB, **changed))).values()) == {"ok"}
 
@@ -241,6 +245,7 @@ def test_what_gitlab_does_not_tell_is_no_verdict(answer: Answer) -> None:
         found = gitlab(replace(LAB, **{field: answer}))
         assert [finding.topic for finding in found if finding.state == "?"] == [topic]
         assert not wrong(found)
+    assert states(gitlab(replace(LAB, **of_branch(push_access_levels=[{"access_level": 0}]))))["protection"] == "?"
     assert states(gitlab(replace(LAB, variables=None, silent="403")))["variable"] == "?"
 
 
@@ -332,12 +337,18 @@ def test_a_bucket_needs_its_client_and_a_remote_that_answers() -> None:
 
 
 def test_a_remote_that_only_this_clone_knows_is_none(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, "project", "p", "p.f", "p.m")
+    assert wrong(doctor_data.findings(settings, forge=False)) == ["data"]
     (tmp_path / ".dvc").mkdir()
-    config = "[core]\n    remote = storage\n['remote \"storage\"']\n    url = /srv/data\n"
+    config = "[core]\n    remote = storage\n['remote \"storage\"']\n    url = ../data\n"
     (tmp_path / ".dvc" / "config.local").write_text(config)
-    assert not doctor_data.committed(tmp_path)
+    assert not wrong(doctor_data.findings(settings, forge=False))
+    assert "config.local" in doctor_data.findings(settings, forge=True)[0].says
     (tmp_path / ".dvc" / "config").write_text(config)
-    assert doctor_data.committed(tmp_path)
+    assert "config.local" not in doctor_data.findings(settings, forge=True)[0].says
+    (tmp_path / ".dvc" / "config").write_text(config.replace("../data", "s3://team/data"))
+    (tmp_path / ".dvc" / "config.local").unlink()
+    assert wrong(doctor_data.findings(settings, forge=True)) == ["data client"]
 
 
 def test_a_registry_is_asked_to_pull_and_push_and_keeps_nothing() -> None:

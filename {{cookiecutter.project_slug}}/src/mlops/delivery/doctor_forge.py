@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from mlops.contract.errors import MlopsError
 from mlops.delivery import doctor_github, doctor_gitlab
 from mlops.delivery.doctor import Finding, no, unknown
+from mlops.delivery.doctor_github import About
 from mlops.delivery.doctor_rest import Rest
 from mlops.delivery.forge import NO_TOKEN, TOKENS
 from mlops.delivery.forge_place import Place, on_github, on_gitlab
 from mlops.delivery.git import Git
-from mlops.delivery.layout import ENVS
+from mlops.delivery.layout import ENVS, FIRST
 from mlops.settings import Settings
 
 PLACES = {"github": on_github, "gitlab": on_gitlab}
@@ -43,5 +44,6 @@ def findings(settings: Settings, place: Place | MlopsError, environ: Mapping[str
     rest = Rest(place.api, {"Authorization": f"token {token}", "Accept": "application/vnd.github+json"}, token)
     envs = sorted(path.parent.name for path in (settings.root / ENVS).glob("*/values.yaml"))
     # As they are met: staging first.
-    ordered = sorted(envs, key=lambda env: env != "staging")
-    return doctor_github.findings(rest, variable, place.repository, settings.branch, ordered)
+    ordered = sorted(envs, key=lambda env: env != FIRST)
+    cluster = settings.target == "argocd"
+    return doctor_github.findings(rest, About(variable, place.repository, settings.branch, ordered, cluster))

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from mlops.delivery import doctor_github_envs as envs
 from mlops.delivery import doctor_github_main as main
 from mlops.delivery.doctor import RELEASE_TOKEN, Finding, no, ok, unknown
 from mlops.delivery.doctor_rest import Answer, Rest
+from mlops.delivery.layout import FIRST
 
 SCOPES = ("repo", "public_repo")  # a classic token has one of them, or writes nothing
 ROLES = {"admin": "administer", "maintain": "maintain", "push": "write"}
@@ -17,7 +19,6 @@ WORKFLOWS = (
     "tick “Allow GitHub Actions to create and approve pull requests”."
 )
 PULLS = "Settings → General → Pull Requests: tick “Allow auto-merge”."
-PLACE = "Settings → Environments"
 
 
 @dataclass(frozen=True)
@@ -35,25 +36,36 @@ class Seen:
     secrets: Mapping[str, Answer] = field(default_factory=dict)
 
 
-def findings(rest: Rest, variable: str, repository: str, branch: str, envs: Sequence[str]) -> list[Finding]:
-    """Ask about everything that a release needs.
+@dataclass(frozen=True)
+class About:
+    """What is asked about.
 
     Args:
-        rest: The API.
         variable: The environment variable that holds the token.
         repository: `owner/name`.
         branch: The main branch.
         envs: The environments that are released to.
+        cluster: Whether releases run in a cluster, where a job waits for what was just released.
     """
-    repo = rest.get(f"/repos/{repository}")
+
+    variable: str
+    repository: str
+    branch: str
+    envs: Sequence[str]
+    cluster: bool
+
+
+def findings(rest: Rest, about: About) -> list[Finding]:
+    """Ask about everything that a release needs."""
+    repo = rest.get(f"/repos/{about.repository}")
     if not repo.ok:
-        return [token(variable, repository, repo)]
-    return judge(ask(rest, repository, branch, envs, repo), variable, repository, branch, envs)
+        return [token(about.variable, about.repository, repo)]
+    return judge(ask(rest, about, repo), about)
 
 
-def ask(rest: Rest, repository: str, branch: str, envs: Sequence[str], repo: Answer) -> Seen:
+def ask(rest: Rest, about: About, repo: Answer) -> Seen:
     """Ask what is independent of each other at once."""
-    base, name = f"/repos/{repository}", quote(branch, safe="")
+    base, name, each = f"/repos/{about.repository}", quote(about.branch, safe=""), about.envs
     paths = {
         "workflow": f"{base}/actions/permissions/workflow",
         "everybodys": f"{base}/actions/secrets/{RELEASE_TOKEN}",
@@ -62,34 +74,34 @@ def ask(rest: Rest, repository: str, branch: str, envs: Sequence[str], repo: Ans
         "rules": f"{base}/rules/branches/{name}?per_page=100",
         "environments": f"{base}/environments?per_page=100",
     }
-    of_env = {env: f"{base}/environments/{quote(env, safe='')}" for env in envs}
+    of_env = {env: f"{base}/environments/{quote(env, safe='')}" for env in each}
     policies = {f"policies {env}": f"{url}/deployment-branch-policies?per_page=100" for env, url in of_env.items()}
     secrets = {f"secrets {env}": f"{url}/secrets?per_page=100" for env, url in of_env.items()}
     found = rest.all({**paths, **policies, **secrets})
     return Seen(
         repo=repo,
         **{key: found[key] for key in paths},
-        policies={env: found[f"policies {env}"] for env in envs},
-        secrets={env: found[f"secrets {env}"] for env in envs},
+        policies={env: found[f"policies {env}"] for env in each},
+        secrets={env: found[f"secrets {env}"] for env in each},
     )
 
 
-def judge(seen: Seen, variable: str, repository: str, branch: str, envs: Sequence[str]) -> list[Finding]:
+def judge(seen: Seen, about: About) -> list[Finding]:
     """Judge what GitHub answered, in the order in which a new team meets it."""
     per_env = [
         finding
-        for env in envs
+        for env in about.envs
         for finding in (
-            environment(env, branch, seen.environments, seen.policies[env]),
-            secret(env, seen.secrets[env], seen.everybodys),
+            envs.environment(env, about.branch, seen.environments, seen.policies[env]),
+            envs.secret(env, seen.secrets[env], seen.everybodys, needed=about.cluster and env == FIRST),
         )
     ]
     return [
-        token(variable, repository, seen.repo),
+        token(about.variable, about.repository, seen.repo),
         pulls(seen.workflow),
         automerge(seen.repo),
         methods(seen.repo),
-        main.check(branch, seen.branch, seen.rules),
+        main.check(about.branch, seen.branch, seen.rules),
         main.owners(seen.branch, seen.protection, seen.rules),
         *per_env,
     ]
@@ -150,43 +162,3 @@ def methods(repo: Answer) -> Finding:
     if not any(told.values()):
         return no("merge methods", "none is allowed.", where)
     return ok("merge methods", ", ".join(name for name, value in told.items() if value))
-
-
-def environment(env: str, branch: str, listing: Answer, policies: Answer) -> Finding:
-    """Judge whether an environment exists, and only the main branch may use it."""
-    topic = f"environment {env}"
-    only = f"{PLACE} → {env} → Deployment branches and tags: “Selected branches and tags”, and only {branch!r}."
-    if not listing.ok:
-        return unknown(topic, f"{listing.why}.", f"Look: {only}")
-    found = next((row for row in listing.rows("environments") if row.get("name") == env), None)
-    if found is None:
-        return no(topic, "there is none.", f"{PLACE} → New environment: {env!r}. Then {only}")
-    limited = found.get("deployment_branch_policy")
-    if not limited:
-        return no(topic, "every branch may use it, and read its secrets.", only)
-    if limited.get("protected_branches"):
-        return ok(topic, "only for protected branches")
-    if not policies.ok:
-        return unknown(topic, f"for which branches: {policies.why}.", f"Look: {only}")
-    names = [str(row.get("name")) for row in policies.rows("branch_policies")]
-    if branch not in names:
-        return no(topic, f"{branch!r} may not use it, only {', '.join(map(repr, names)) or 'nobody'}.", only)
-    if more := [name for name in names if name != branch]:
-        return no(topic, f"not only {branch!r} may use it, but {', '.join(map(repr, more))} too.", only)
-    return ok(topic, f"only for {branch!r}")
-
-
-def secret(env: str, secrets: Answer, everybodys: Answer) -> Finding:
-    """Judge whether RELEASE_TOKEN is a secret of an environment, and no branch's workflow can read it."""
-    topic, add = f"secret {env}", f"{PLACE} → {env} → Environment secrets: {RELEASE_TOKEN}."
-    if everybodys.ok:
-        return no(
-            topic,
-            f"{RELEASE_TOKEN} is a secret of the repository: the workflow of every branch can read it.",
-            f"Delete it in Settings → Secrets and variables → Actions, and put it into {add}",
-        )
-    if not secrets.ok:
-        return unknown(topic, f"whether {RELEASE_TOKEN} is there: {secrets.why}.", f"Look: {add}")
-    if any(row.get("name") == RELEASE_TOKEN for row in secrets.rows("secrets")):
-        return ok(topic, f"{RELEASE_TOKEN} is there")
-    return ok(topic, f"no {RELEASE_TOKEN}: releases come by pull request")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from mlops.delivery.doctor import RELEASE_TOKEN, Finding, no, ok, unknown
 from mlops.delivery.doctor_rest import Answer, Rest
 
-DEVELOPER, MAINTAINER = 30, 40
+DEVELOPER = 30
 ROLES = {10: "Guest", 15: "Planner", 20: "Reporter", 30: "Developer", 40: "Maintainer", 50: "Owner"}
 NEEDED = "api"  # the scope that may push, open merge requests and set commit statuses
 CHECKS = "Settings → Merge requests → Merge checks"
@@ -166,9 +166,12 @@ def protected(branch: str, branches: Answer) -> Finding:
         return no("protection", f"{branch!r} is not protected: everybody pushes past the gate.", do)
     if any(rule.get("allow_force_push") for rule in rules):
         return no("protection", f"{branch!r} may be force-pushed: releases are read from its history.", do)
-    levels = [one.get("access_level") for rule in rules for one in rule.get("push_access_levels") or ()]
-    if any(level is not None and 0 < level < MAINTAINER for level in levels):
+    pushers = [one for rule in rules for one in rule.get("push_access_levels") or () if one.get("access_level") != 0]
+    if any(one.get("access_level") == DEVELOPER for one in pushers):
         return no("protection", f"developers may push to {branch!r}, past the gate.", do)
+    if not pushers:
+        says = f"nobody may push to {branch!r}, which is well only where releases come by merge request."
+        return unknown("protection", says, f"{do} Or set the variable VIA to `pr`.")
     return ok("protection", f"{branch!r} is protected")
 
 

@@ -60,7 +60,8 @@ class Rest:
         try:
             answer = requests.get(self._api + path, headers=self._headers, timeout=SECONDS)
         except (requests.RequestException, OSError) as error:
-            return Answer(reason=self._scrubbed(f"{type(error).__name__}: {error}"))
+            inner = getattr(error.args[0], "reason", error) if error.args else error
+            return Answer(reason=self._scrubbed(str(inner).rpartition(": ")[2] or type(error).__name__))
         try:
             body = answer.json()
         except ValueError:
