@@ -43,7 +43,7 @@ def _section(name: str, command: Any) -> str:
 
 
 def _default(option: Any) -> str:
-    return "" if option.default in (None, False) or option.required else f" Default `{option.default}`."
+    return "" if option.default in (None, False, "") or option.required else f" Default `{option.default}`."
 
 
 if __name__ == "__main__":
