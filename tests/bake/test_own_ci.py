@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import changelog
 import pytest
 import yaml
 from baking import PROJECT, ROOT
+from e2e.kind.git_server import server
 
 pytestmark = pytest.mark.bake
 BIN = Path(sys.executable).parent
@@ -120,3 +123,19 @@ def test_the_notes_of_a_release_are_its_section() -> None:
         version: changelog.section(text, version) for version in ("1.1", "1.1.0", "1.0", "2", "Unreleased", ".*")
     }
     assert sections == {"1.1": "More.\n\n- A list.", "1.1.0": "Other.", "1.0": "", "2": "", "Unreleased": "", ".*": ""}
+
+
+def test_the_git_server_beside_kind_takes_a_first_push_and_gives_it_back(tmp_path: Path) -> None:
+    with server(tmp_path / "served", "127.0.0.1", 0) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{serving.server_address[1]}/team/one.git"
+        git = ["git", "-C", str(tmp_path / "here"), "-c", "user.name=A", "-c", "user.email=a@b"]
+        (tmp_path / "here").mkdir()
+        (tmp_path / "here" / "big").write_bytes(random.Random(0).randbytes(2_000_000))  # sent in chunks
+        for command in (["init", "-qb", "main"], ["add", "."], ["commit", "-qm", "One"], ["push", "-q", url, "main"]):
+            subprocess.run([*git, *command], check=True, capture_output=True)
+        subprocess.run(["git", "clone", "-q", url, str(tmp_path / "there")], check=True, capture_output=True)
+        assert (tmp_path / "there" / "big").read_bytes() == (tmp_path / "here" / "big").read_bytes()
+        elsewhere = ["git", "ls-remote", url.replace("team/one", "..%2fone")]
+        assert subprocess.run(elsewhere, capture_output=True, check=False).returncode
+        serving.shutdown()

@@ -108,7 +108,7 @@ class DeliveredProject(LivingProject):
     def address(self, env: str = "staging") -> tuple[str, int]:
         """Give host and port on which a client of this machine reaches the service."""
         text = self.place.kubectl("-n", self.namespace(env), "get", "service", self.slug, "-o", "json")
-        return "127.0.0.1", json.loads(text)["spec"]["ports"][0]["nodePort"]
+        return self.place.node, json.loads(text)["spec"]["ports"][0]["nodePort"]
 
     def version(self, env: str = "staging") -> dict[str, Any]:
         """Ask /version; {} where nothing answers."""

@@ -15,11 +15,13 @@ LAB_HOME = os.environ.get("LAB_HOME", str(Path.home() / ".cache" / "mlops-lab"))
 # It has no network of containers, and the host's certificates lead to packages.
 LAB_OPTIONS = "--isolation chroot --network host --volume /etc/ssl/certs:/etc/ssl/certs:ro"
 WANTED = ("KUBECONFIG", "GIT_BASE_URL", "REGISTRY")
+KNOWN = (*WANTED, "PATH", "HOST_ADDRESS", "NODE_ADDRESS")
 MISSING = f"""The e2e tier needs a cluster with Argo CD. Either
 - set {", ".join(WANTED)}: a cluster whose Argo CD can clone from GIT_BASE_URL and whose nodes pull from REGISTRY,
-  both reachable from here too (kind: `mlops cluster up` of a baked project makes the cluster; run a registry and a
-  Git server beside it, on the network that kind calls `kind`), or
-- set MLOPS_LAB to a folder whose `up` starts such a place and whose `env` prints these variables.
+  both reachable from here too. Where 127.0.0.1 is not the node, or this machine is not that to the cluster, set
+  NODE_ADDRESS and HOST_ADDRESS, or
+- set MLOPS_LAB to a folder whose `up` starts such a place and whose `env` prints these variables, as tests/e2e/kind
+  does with docker and kind.
 On the path: argocd, kubectl, helm, git, and buildah or docker."""
 
 
@@ -43,6 +45,16 @@ class Place:
         """Host and port of the registry."""
         return self.variables["REGISTRY"]
 
+    @property
+    def node(self) -> str:
+        """The address at which NodePorts answer."""
+        return self.variables.get("NODE_ADDRESS", "127.0.0.1")
+
+    @property
+    def host(self) -> str:
+        """This machine's address, as the cluster sees it."""
+        return self.variables.get("HOST_ADDRESS", "127.0.0.1")
+
     def run(self, *command: str, expect: int | None = 0, stdin: str | None = None) -> str:
         """Run a program of the place; returns what it prints."""
         done = subprocess.run(
@@ -63,7 +75,7 @@ def place() -> Place:
         NoPlace: There is none; the message says what to install.
     """
     if all(os.environ.get(name) for name in WANTED):
-        return Place({name: os.environ[name] for name in (*WANTED, "PATH")})
+        return Place({name: os.environ[name] for name in KNOWN if name in os.environ})
     if not (LAB / "up").is_file():
         raise NoPlace(MISSING)
     ours = {**os.environ, "LAB_HOME": LAB_HOME}

@@ -126,8 +126,8 @@ def test_a_condition_less_and_it_is_noticed(state: str, config: State, place: Pl
 class Receiver(ThreadingHTTPServer):
     """A forge that takes commit statuses."""
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Takes)
+    def __init__(self, host: str) -> None:
+        super().__init__((host, 0), Takes)
         self.statuses: list[tuple[str, str, State]] = []
 
     def of(self, sha: str) -> list[State]:
@@ -148,8 +148,8 @@ class Takes(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def forge() -> Iterator[Receiver]:
-    server = Receiver()
+def forge(place: Place) -> Iterator[Receiver]:
+    server = Receiver(place.host)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -161,7 +161,7 @@ def project(place: Place, forge: Receiver, tmp_path: Path) -> Iterator[LivingPro
     """A project whose chart is one Service: it needs no image and is healthy at once."""
     slug = f"e2e-told-{int(time.time())}"
     baked: BakedProject = bake(tmp_path / "baked", project_slug=slug, package_name="model_of", example_data="no")
-    url, api = f"{place.git}/e2e/{slug}.git", f"http://127.0.0.1:{forge.server_address[1]}"
+    url, api = f"{place.git}/e2e/{slug}.git", f"http://{place.host}:{forge.server_address[1]}"
     for path in baked.path.glob("deploy/argocd/*.yaml"):
         text = path.read_text(encoding="utf-8").replace(f"https://git.example.com/team/{slug}.git", url)
         path.write_text(text.replace("https://git.example.com/api/v3", api), encoding="utf-8")
