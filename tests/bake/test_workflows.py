@@ -238,6 +238,7 @@ def test_a_dispatched_run_tells_the_pull_request_by_a_commit_status(statuses: st
     step = read(PROJECT, "pull-request.yml")["jobs"]["required"]["steps"][1]
     assert step["if"] == "${{ always() && github.event_name == 'workflow_dispatch' }}"
     assert step["env"]["RESULT"] == "${{ job.status }}"
+    assert "continue-on-error" not in read(PROJECT, "pull-request.yml")["jobs"]["required"]["steps"][0]
     env = {
         "GITHUB_API_URL": statuses,
         "GITHUB_REPOSITORY": "o/n",
