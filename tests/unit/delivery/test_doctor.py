@@ -428,17 +428,23 @@ def _raise(kind: str, name: str) -> None:
 
 
 @contextmanager
-def forge(header: str, value: str, answers: Mapping[str, Any]) -> Iterator[str]:
-    """Serve answers by path to who sends the right header."""
+def forge(header: str, value: str, answers: Mapping[str, Any], asked: list[str] | None = None) -> Iterator[str]:
+    """Serve answers by path to who sends the right header; `{"moved": URL}` leads elsewhere."""
+
+    asked = [] if asked is None else asked
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
+            asked.append(path)
             status, body = (200, answers[path]) if path in answers else (404, {"message": "Not Found"})
             if self.headers[header] != value:
                 status, body = 401, {"message": f"Bad credentials {TOKEN}"}
-            text = json.dumps(body).encode()
-            self.send_response(status)
+            text = body if isinstance(body, bytes) else json.dumps(body).encode()
+            moved = body.get("moved") if isinstance(body, dict) else None
+            self.send_response(301 if moved else status)
+            if moved:
+                self.send_header("Location", moved)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)
@@ -544,13 +550,29 @@ def test_gitlab_as_a_whole(project: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert run(capsys)[1]["token"] == "?"
 
 
-def test_what_speaks_no_json_is_no_answer_and_the_token_stays_unsaid() -> None:
-    with forge("Authorization", "nobody", {}) as url:
-        assert Rest(url, {}, TOKEN).get("/x") == Answer(
-            401, {"message": f"Bad credentials {TOKEN}"}, ANY, "Bad credentials ***"
-        )
-    assert Rest(url, {}, TOKEN).get(f"/{TOKEN}").why.startswith("the forge does not answer")
-    assert TOKEN not in Rest(url, {}, TOKEN).get(f"/{TOKEN}").why
+def test_no_reason_holds_the_token_and_what_speaks_no_json_is_no_answer() -> None:
+    with forge("Authorization", "token right", {"/page": b"<html>"}) as url:
+        assert Rest(url, {}, TOKEN).get("/page") == Answer(401, ANY, ANY, "Bad credentials ***")
+        page = Rest(url, {"Authorization": "token right"}, TOKEN).get("/page")
+        assert page.status == 0 and "no JSON" in page.why
+    assert Rest(url, {}, TOKEN).get("/page").why.endswith("Connection refused")
+
+
+def test_a_renamed_repository_is_followed_and_the_token_stays_with_its_forge() -> None:
+    elsewhere: list[str] = []
+    sent = {"PRIVATE-TOKEN": TOKEN}
+    with forge("PRIVATE-TOKEN", TOKEN, {"/taken": {}}, elsewhere) as other:
+        moved = {
+            "/old": {"moved": "/new"},
+            "/new": {"id": 1},
+            "/out": {"moved": f"{other}/taken"},
+            "/round": {"moved": "/round"},
+        }
+        with forge("PRIVATE-TOKEN", TOKEN, moved) as url:
+            rest = Rest(url, sent, TOKEN)
+            assert rest.get("/old").table == {"id": 1}
+            assert [rest.get(path).status for path in ("/out", "/round")] == [301, 301]
+    assert not elsewhere
 
 
 def test_outside_a_project_it_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ def token(variable: str, repository: str, repo: Answer) -> Finding:
     if repo.status == 404:
         return no(
             "token",
-            f"{variable} sees no {repository!r}.",
+            f"{variable} sees no {repository!r}: {repo.why}.",
             "Correct the remote's address, or let the token see this repository: contents and pull requests.",
         )
     if not repo.ok:

@@ -102,7 +102,7 @@ def token(variable: str, path: str, itself: Answer, project: Answer) -> Finding:
     if project.status == 404:
         return no(
             "token",
-            f"{variable} sees no {path!r}.",
+            f"{variable} sees no {path!r}: {project.why}.",
             "Correct the remote's address, or make a project access token there: scope `api`, role Maintainer.",
         )
     if not project.ok:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 # Not inside `get`: two threads that import it at once may each find half of it.
 import requests
 
 SECONDS = (3.05, 10.0)  # to connect, to answer
 AT_ONCE = 8
+HOPS = 3
 LONGEST = 200  # letters of a reason
 
 
@@ -58,16 +60,16 @@ class Rest:
     def get(self, path: str) -> Answer:
         """Ask one question."""
         try:
-            answer = requests.get(self._api + path, headers=self._headers, timeout=SECONDS)
+            answer = self._ask(self._api + path)
         except (requests.RequestException, OSError) as error:
             inner = getattr(error.args[0], "reason", error) if error.args else error
             return Answer(reason=self._scrubbed(str(inner).rpartition(": ")[2] or type(error).__name__))
         try:
             body = answer.json()
         except ValueError:
-            said = f"{answer.status_code}, and no JSON; is this its API: {self._api}?"
-            return Answer(0 if answer.ok else answer.status_code, reason=self._scrubbed(said) if answer.ok else "")
-        told = body.get("message") if isinstance(body, dict) and not answer.ok else ""
+            said = self._scrubbed(f"no JSON; is its API {self._api}?")
+            return Answer(0 if answer.status_code == 200 else answer.status_code, reason=said)
+        told = body.get("message") if isinstance(body, dict) and answer.status_code != 200 else ""
         return Answer(answer.status_code, body, answer.headers, self._scrubbed(str(told or "")))
 
     def all(self, paths: Mapping[str, str]) -> dict[str, Answer]:
@@ -76,6 +78,14 @@ class Rest:
             return {}
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return dict(zip(paths, pool.map(self.get, paths.values()), strict=True))
+
+    def _ask(self, url: str, hops: int = HOPS) -> requests.Response:
+        """Follow a repository that was renamed, but never take the token to another host."""
+        answer = requests.get(url, headers=self._headers, timeout=SECONDS, allow_redirects=False)
+        there = urljoin(url, answer.headers.get("Location", ""))
+        if answer.is_redirect and hops and urlsplit(there)[:2] == urlsplit(url)[:2]:
+            return self._ask(there, hops - 1)
+        return answer
 
     def _scrubbed(self, text: str) -> str:
         return " ".join(text.replace(self._secret, "***").split())[:LONGEST].rstrip(".")
