@@ -10,6 +10,7 @@ from unit.delivery.forge_server import PAGE, REPOSITORY, TOKEN, Forge, serving
 from unit.delivery.world import Clone
 
 from mlops.contract.errors import MlopsError
+from mlops.delivery import github as delivery_github
 from mlops.delivery import github_rest, protected
 from mlops.delivery.forge import connect
 from mlops.delivery.forge_place import on_github
@@ -224,6 +225,17 @@ def test_what_the_forge_refuses_is_said_without_the_token(forge: Forge, answer: 
     with pytest.raises(MlopsError, match=words) as caught:
         github(forge).open_pull("b", "main", "t", "x")
     assert caught.value.exit_code == 2 and TOKEN not in str(caught.value)
+
+
+def test_mutant_a_fork_or_a_stranger_that_counts_as_own(forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery_github, "_own", lambda pull: True)
+    monkeypatch.setattr(github_rest, "_by", lambda me, author: True)
+    github(forge).open_pull("b", "main", "Evil", "x")
+    forge.pulls[0]["head"]["repo"] = {"id": 8}
+    forge.said_by("eve", 1, MARKER)
+    github(forge).comment("b", MARKER, "One.")
+    assert github(forge).merge_when_green("b").startswith("The forge merges it")
+    assert [(c["user"]["login"], c["body"]) for c in forge.comments] == [("eve", f"{MARKER}\nOne.")]
 
 
 def test_mutant_without_the_mask_the_token_is_shown(forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
