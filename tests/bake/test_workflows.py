@@ -111,6 +111,7 @@ def faults_of(job: str, body: dict[str, Any]) -> list[str]:
     """Find what is wrong with a job."""
     found = [key for key in ("timeout-minutes", "permissions", "name") if key not in body]
     found += [] if body.get("name") == job else ["named otherwise"]
+    found += ["goes on after an error"] if job not in BESIDE and "continue-on-error" in str(body) else []
     for step in body["steps"]:
         run, uses, given = step.get("run", ""), step.get("uses", ""), step.get("with", {})
         found += ["an expression in run"] if "${{" in run else []
@@ -152,6 +153,12 @@ BROKEN = {
     "a need less": ("pull-request.yml", "needs: [check, gate]", "needs: [check]", "a job is not needed"),
     "a result that nobody reads": ("pull-request.yml", "needs.gate.result }}", "needs.check.result }}", "is not read"),
     "only after success": ("pull-request.yml", "if: ${{ always() }}", "if: ${{ success() }}", "not always"),
+    "an error that is passed over": (
+        "pull-request.yml",
+        "      - run: make check\n",
+        "      - run: make check\n        continue-on-error: true\n",
+        "check: goes on after an error",
+    ),
     "no timeout": ("rollback.yml", "    timeout-minutes: 15\n", "", "timeout-minutes"),
     "rights for all": ("main.yml", "permissions: {}", "permissions: write-all", "main.yml: permissions"),
     "the branch's cache beside a token": (
