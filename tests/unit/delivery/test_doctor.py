@@ -111,7 +111,7 @@ def allowing(*names: str) -> dict[str, Any]:
         of_repo(),
         {"branch": Answer(200, UNGUARDED), "protection": HIDDEN, "rules": Answer(200, RULES)},
         {"branch": Answer(200, {"protected": True}), "protection": DENIED, "rules": Answer(200, RULES)},
-        of_staging(deployment_branch_policy={"protected_branches": True, "custom_branch_policies": False}),
+        {**of_staging(deployment_branch_policy={"protected_branches": True}), **allowing("release/*")},
         {"secrets": dict.fromkeys(ENVS, Answer(200, {"secrets": []}))},
     ],
 )
@@ -135,6 +135,7 @@ def test_a_good_github_needs_no_change(changed: dict[str, Any]) -> None:
         ("environment staging", of_staging(deployment_branch_policy=None)),
         ("environment staging", allowing("main", "release/*")),
         ("environment staging", allowing("trunk")),
+        ("environment staging", allowing()),
     ],
 )
 def test_each_wrong_setting_of_github_has_its_own_line(topic: str, changed: dict[str, Any]) -> None:
@@ -146,6 +147,7 @@ def test_an_unguarded_branch_and_an_open_secret_are_told() -> None:
     assert wrong(github(bare)) == ["required check", "code owners"]
     none = replace(SEEN, secrets=dict.fromkeys(ENVS, Answer(200, {"secrets": []})))
     assert wrong(github(none, cluster=True)) == ["secret staging"]
+    assert not wrong(github(SEEN, cluster=True))
     assert wrong(github(replace(SEEN, everybodys=Answer(200, {})))) == ["secret staging", "secret production"]
 
 
@@ -166,6 +168,15 @@ def test_what_github_does_not_tell_is_no_verdict(field: str, topics: list[str], 
     told = dict.fromkeys(ENVS, answer) if field in ("policies", "secrets") else answer
     found = github(replace(SEEN, **{**bare, field: told}))
     assert [finding.topic for finding in found if finding.state == "?"] == topics
+    assert not wrong(found)
+
+
+def test_settings_that_are_shown_to_administrators_alone_are_no_verdict() -> None:
+    found = github(replace(SEEN, repo=Answer(200, {"permissions": REPO["permissions"]})))
+    assert [finding.topic for finding in found if finding.state == "?"] == ["auto-merge", "merge methods"]
+    kept = {key: PROJECT[key] for key in ("permissions", "namespace")}
+    found = gitlab(replace(LAB, project=Answer(200, kept)))
+    assert [finding.topic for finding in found if finding.state == "?"] == ["required check", "merge method"]
     assert not wrong(found)
 
 
@@ -247,6 +258,23 @@ def test_what_gitlab_does_not_tell_is_no_verdict(answer: Answer) -> None:
         assert not wrong(found)
     assert states(gitlab(replace(LAB, **of_branch(push_access_levels=[{"access_level": 0}]))))["protection"] == "?"
     assert states(gitlab(replace(LAB, variables=None, silent="403")))["variable"] == "?"
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (Answer(401, {}), "no"),
+        (HIDDEN, "no"),
+        (DENIED, "?"),
+        (SILENT, "?"),
+        (Answer(500, {}), "?"),
+        (Answer(200, {"name": "project"}), "?"),
+    ],
+)
+def test_a_token_that_is_refused_is_wrong_and_one_that_is_not_judged_is_no_verdict(answer: Answer, state: str) -> None:
+    assert doctor_github.token("GITHUB_TOKEN", "team/project", answer).state == state
+    assert doctor_gitlab.token("GITLAB_TOKEN", "team/project", LAB.itself, answer).state == state
+    assert len(gitlab(replace(LAB, project=answer))) == (6 if answer.ok else 1)
 
 
 @ODD
