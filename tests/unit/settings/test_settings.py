@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops.commands.settings import lines
 from mlops.contract.errors import MlopsError
 from mlops.settings import find
 
@@ -33,3 +34,17 @@ def test_settings_that_cannot_be_meant(tmp_path: Path, text: str, words: str) ->
     (tmp_path / "pyproject.toml").write_text(text)
     with pytest.raises(MlopsError, match=words):
         find(tmp_path)
+
+
+def test_settings_are_printed_a_line_each_with_their_defaults(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(OWN + 'main = "retrain"\nimage = "a=b c"\n')
+    said = lines(find(tmp_path))
+    assert {"slug=my-model", "main=retrain", "target=local", "soak=30", "source=", "image=a=b c"} <= set(said)
+    assert not any(line.startswith("root=") for line in said)
+
+
+@pytest.mark.parametrize("value", ['"a\\ntarget=argocd"', '"a\\r"', '"""\na\nb"""', '"a\\u2028b"'])
+def test_a_setting_with_a_line_break_would_be_another_one_and_is_refused(tmp_path: Path, value: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(OWN + f"image = {value}\n")
+    with pytest.raises(MlopsError, match=r"\[tool\.mlops\]: image is .* in one line"):
+        lines(find(tmp_path))
