@@ -88,7 +88,6 @@ def trained(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(module, "run", made.run)
     monkeypatch.setattr(module, "Dvc", NoDvc)
     monkeypatch.setattr(module, "identity", lambda _: made.identity)
-    monkeypatch.setattr(module.gates, "last", lambda _: REPORT)
     monkeypatch.chdir(clone.path)
     return made
 
@@ -260,12 +259,17 @@ HOSTILE = (
 
 
 def test_a_hostile_cause_is_one_quoted_line_without_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words.gates, "last", lambda _: REPORT)
+    told(tmp_path)
     first, rest = words.body(replace(NEWS, cause=HOSTILE), tmp_path).split("\n", 1)
     assert first.startswith("> ") and "merge" in first and "everyone" not in rest
     assert acts(HOSTILE) and not acts(first)
     monkeypatch.setattr(words, "prose", str)
     assert acts(words.body(replace(NEWS, cause=HOSTILE), tmp_path)), "mutant: as it came"
+
+
+def told(root: Path) -> None:
+    """The gate has run."""
+    Clone(root).write({"reports/gate.json": json.dumps(REPORT)})
 
 
 def acts(text: str) -> list[str]:
@@ -293,8 +297,8 @@ def test_title_and_message_hold_nothing_that_a_forge_acts_on(cause: str, added: 
     assert not re.search(r"[@#\[\]]|GH-\d", message)
 
 
-def test_the_text_fits_and_says_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words.gates, "last", lambda _: REPORT)
+def test_the_text_fits_and_says_what_is_new(tmp_path: Path) -> None:
+    told(tmp_path)
     text = words.body(NEWS, tmp_path)
     assert "- `0002-b.csv`: 1,200 rows" in text and "0001-a.csv" not in text and "mlops-gate" not in text
     many = News("@" * 5000, "a" * 40, "sha256:1", [f"{n:04d}-{'#' * 80}.csv" for n in range(500)], None, None)

@@ -24,12 +24,11 @@ from mlops.delivery.layout import FIRST
 from mlops.delivery.proposal import BRANCH, Proposal
 from mlops.delivery.records import Record
 from mlops.delivery.trunk import Trunk, trunk
-from mlops.gates import base as bases
-from mlops.gates import run as gates
 from mlops.gates.reporting.card import CARD
+from mlops.gates.reporting.write import REPORTS
 from mlops.settings import Settings, find
 
-REPORTS = "retrain"
+KEPT = "retrain"
 
 
 def retrain(cause: str, *, dry_run: bool) -> None:
@@ -100,21 +99,21 @@ def _nothing_new(name: str, champion: Record | None, standings: Sequence[Standin
 
 def _judge(settings: Settings, root: Path, tip: str) -> None:
     """Judge as a pull request is judged; the reports stay, whatever the answer."""
-    kept = settings.cache / REPORTS
+    kept = settings.cache / KEPT
     shutil.rmtree(kept, ignore_errors=True)
     try:
         _run(root, "gate", "--base", tip, "--env", FIRST)
     finally:
-        if (root / gates.REPORT).is_file():
-            shutil.copytree(root / gates.REPORT.parent, kept)
+        if (root / REPORTS / "gate.json").is_file():
+            shutil.copytree(root / REPORTS, kept)
             say(f"report    {(kept / 'report.html').relative_to(settings.root)}")
 
 
 def _added(line: Trunk, root: Path, champion: Record | None) -> list[str]:
     """List the batches that the champion has not seen."""
-    seen = bases.batches(line.git, champion.commit) if champion else {}
-    here = sorted(path.stem for path in (root / bases.RAW).glob("*.dvc"))
-    return [name for name in here if name not in seen]
+    seen = line.git.ls(champion.commit, "data/raw") if champion else {}
+    here = sorted((root / "data" / "raw").glob("*.dvc"))
+    return [path.stem for path in here if path.name not in seen]
 
 
 def _made(line: Trunk, root: Path) -> Changes:

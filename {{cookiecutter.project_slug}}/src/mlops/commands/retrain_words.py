@@ -12,11 +12,10 @@ from mlops.delivery.history import Hold
 from mlops.delivery.layout import FIRST
 from mlops.delivery.proposal import BRANCH
 from mlops.delivery.records import Record
-from mlops.gates import run as gates
 from mlops.gates.reporting import markdown
 from mlops.gates.reporting.document import document
 from mlops.gates.reporting.escape import code, prose
-from mlops.gates.reporting.write import found
+from mlops.gates.reporting.write import REPORTS, found
 
 LONGEST, NAMES = 60, 10
 # In a title or a commit message `[skip ci]`, `#12` and `@name` would act; letters, digits, commas and dashes do not.
@@ -60,14 +59,16 @@ def message(news: News) -> str:
 
 
 def body(news: News, root: Path, limit: int = markdown.LIMIT) -> str:
-    """Write the text of the pull request: cause, what is new, and the gate's report, in at most `limit` characters.
+    """Write the text of the pull request: cause, what is new, and the gate's report.
 
-    Raises:
-        MlopsError: The gate has not run in `root`.
+    Args:
+        news: What is proposed.
+        root: Where the gate has just run.
+        limit: How long the text may be.
     """
-    report = gates.last(root)
+    report = found(root / REPORTS / "gate.json")
     head = "\n\n".join(filter(None, (*_lead(news, report), _held(news.hold)))) + "\n\n"
-    told = document(report, found(root / gates.REPORT.parent / "metrics.json"))
+    told = document(report, found(root / REPORTS / "metrics.json"))
     # The mark by which the comment of an environment is found has no business here.
     return head + markdown.comment(told, limit - len(head)).removeprefix(markdown.marker(told.env)).lstrip("\n")
 
