@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
+import pandas as pd
 import pytest
 from baking import bake
 from forge.forge_api import Repository
-from forge.forged import ForgedProject, found
+from forge.forged import ForgedProject, adopt, found
 from forge.place import ROOT, NoPlace, Place
 from forge.place import place as find_place
 from forge.story import Story
@@ -49,36 +51,61 @@ def envs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return ROOT / ".cache" / "envs"
 
 
+Train = Callable[[str, pd.DataFrame], LivingProject]
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, envs: Path) -> LivingProject:
-    """A project with a table of its own and a first model, whose results the others restore."""
-    folder = tmp_path_factory.mktemp("trained")
-    project = living(bake(folder, **answers("sales")).path, envs)
-    sales(0, 2400).to_csv(folder / "sales.csv", index=False)
-    project.mlops("contract", "infer", str(folder / "sales.csv"), "--target", "returned")
-    project.mlops("data", "add", str(folder / "sales.csv"))
-    project.dvc("repro")
-    project.dvc("push", "--quiet", "--run-cache")
-    return project
+def train(tmp_path_factory: pytest.TempPathFactory, envs: Path) -> Train:
+    """Make projects with a table and a first model, whose results others restore."""
+
+    def one(name: str, table: pd.DataFrame) -> LivingProject:
+        folder = tmp_path_factory.mktemp(name)
+        project = living(bake(folder, **answers("sales")).path, envs)
+        table.to_csv(folder / "sales.csv", index=False)
+        project.mlops("contract", "infer", str(folder / "sales.csv"), "--target", "returned")
+        project.mlops("data", "add", str(folder / "sales.csv"))
+        project.dvc("repro")
+        project.dvc("push", "--quiet", "--run-cache")
+        return project
+
+    return one
 
 
-Begin = Callable[[str], ForgedProject]
+@pytest.fixture(scope="session")
+def trained(train: Train) -> LivingProject:
+    """A project with a table of its own and a first model."""
+    return train("trained", sales(0, 2400))
+
+
+Edits = Mapping[str, Callable[[str], str]]
+NONE: Edits = {}
+
+
+class Begin(Protocol):
+    """Makes projects on the forge."""
+
+    def __call__(self, name: str, of: LivingProject | None = None, edits: Edits = NONE) -> ForgedProject:
+        """Have data and a first model (of another project) on its protected main; `edits` rewrite files before."""
 
 
 @pytest.fixture(scope="session")
 def begin(
     place: Place, trained: LivingProject, envs: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Begin]:
-    """Make projects on the forge: `begin(name)` has data and a first model on its protected main."""
+    """Make projects on the forge, and take them away in the end."""
     made: list[ForgedProject] = []
 
-    def one(name: str) -> ForgedProject:
+    def one(name: str, of: LivingProject | None = None, edits: Edits = NONE) -> ForgedProject:
         slug = f"g-{name}-{int(time.time())}"
         folder = tmp_path_factory.mktemp(name)
         path = bake(folder, **answers(slug)).path
         project = ForgedProject(path, envs, Repository(place, slug))
         made.append(project)
-        found(project, trained, place)
+        adopt(project, of or trained)
+        for file, edit in edits.items():
+            before = (path / file).read_text(encoding="utf-8") if (path / file).exists() else ""
+            (path / file).write_text(edit(before), encoding="utf-8")
+        found(project)
         return project
 
     yield one

@@ -1,14 +1,18 @@
-"""The few calls of the forge that a person makes in the browser: pull requests, runs and their logs, comments, statuses."""
+"""What a person does and sees in a forge's web pages: pull requests, runs and their logs, comments, statuses."""
 
 from __future__ import annotations
 
 import http.client
+import io
 import json
+import re
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -16,7 +20,8 @@ from forge.place import Place
 
 T = TypeVar("T")
 TICK = 0.5
-PATIENCE = 900.0  # seconds: a job may wait for others of this machine
+STAMP = re.compile(r"^\S+Z ", re.MULTILINE)
+PATIENCE = 1800.0  # seconds: a job may wait for others of this machine
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,6 @@ class Repository:
     name: str
     owner: str = ""
     user: str = "dev"
-    seen: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.owner = self.owner or self.place.names[self.user]
@@ -55,6 +59,16 @@ class Repository:
 
     def ask(self, method: str, path: str, body: object = None, user: str = "") -> Answer:
         """Make a call; a path without a leading slash lies in the repository."""
+        status, said = self._send(method, path, body, user)
+        return Answer(status, _read(said))
+
+    def download(self, path: str) -> bytes:
+        """Read a file that the forge keeps."""
+        status, said = self._send("GET", path, None, "")
+        assert status == 200, f"{path}: {status} {said[:200]!r}"
+        return said
+
+    def _send(self, method: str, path: str, body: object, user: str) -> tuple[int, bytes]:
         request = urllib.request.Request(
             self.place.api + (path if path.startswith("/") else f"{self.path}/{path}".rstrip("/")),
             method=method,
@@ -66,9 +80,9 @@ class Repository:
         )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
-                return Answer(answer.status, _read(answer.read()))
+                return answer.status, answer.read()
         except urllib.error.HTTPError as error:
-            return Answer(error.code, _read(error.read()))
+            return error.code, error.read()
 
     def get(self, path: str) -> Any:
         """Ask for something that must be there."""
@@ -109,6 +123,18 @@ class Repository:
 
         run = until(f"the end of {workflow} {want}", newest, lambda: str(self.runs()[:3]))
         return Run(self, run, {job["name"]: job for job in self.jobs(run)})
+
+    def again(self, run: dict[str, Any]) -> Run:
+        """Start a run that has ended once more, and wait for its end."""
+        before = {job["id"]: job["run_attempt"] for job in self.jobs(run)}
+        self.must("POST", f"actions/runs/{run['id']}/rerun")
+
+        def ended() -> bool:
+            started = any(job["run_attempt"] > before.get(job["id"], 0) for job in self.jobs(run))
+            return started and self.over(run)
+
+        until("the end of the run that was started again", ended)
+        return Run(self, self.get(f"actions/runs/{run['id']}"), {job["name"]: job for job in self.jobs(run)})
 
     def newest_run(self) -> int:
         """Give the number of the newest run, to wait for younger ones."""
@@ -166,22 +192,27 @@ class Run:
 
     def log(self, job: str) -> str:
         """Read what a job printed."""
-        return str(self.repository.get(f"actions/jobs/{self.jobs[job]['id']}/logs"))
+        text = str(self.repository.get(f"actions/jobs/{self.jobs[job]['id']}/logs"))
+        return STAMP.sub("", text)
+
+    def artifact(self, name: str) -> dict[str, str]:
+        """Read the text files of what a run kept under a name."""
+        kept = self.repository.get(f"actions/runs/{self.document['id']}/artifacts")["artifacts"]
+        (number,) = [artifact["id"] for artifact in kept if artifact["name"] == name]
+        with zipfile.ZipFile(io.BytesIO(self.repository.download(f"actions/artifacts/{number}/zip"))) as archive:
+            return {file: archive.read(file).decode(errors="replace") for file in archive.namelist()}
 
     def expect(self, **results: str) -> Run:
-        """See that every job ended as said; where one did not, tell what it printed."""
-        if self.results != results:
-            tails = [f"--- {name}\n{self.log(name)[-6000:]}" for name in self.wrong(results)]
+        """See that jobs ended as said and no other one ran; where one did not, tell what it printed."""
+        others = {name: "skipped" for name in self.results if name not in results}
+        if self.results != results | others:
+            tails = [f"--- {name}\n{self.log(name)[-3000:]}" for name in self.wrong(results)]
             raise AssertionError(f"{self.results}, not {results}\n" + "\n".join(tails))
         return self
 
     def wrong(self, results: dict[str, str]) -> list[str]:
         """Name the jobs that ended otherwise, and ran."""
-        return [
-            name
-            for name, end in self.results.items()
-            if results.get(name) != end and end not in ("skipped", "cancelled")
-        ]
+        return [name for name in self.seconds if results.get(name) != self.results[name] != "cancelled"]
 
 
 def until(what: str, get: Callable[[], T | None], explain: Callable[[], str] = str, seconds: float = PATIENCE) -> T:
@@ -203,8 +234,6 @@ def until(what: str, get: Callable[[], T | None], explain: Callable[[], str] = s
 
 
 def _seconds(job: dict[str, Any]) -> float:
-    from datetime import datetime
-
     began, ended = (datetime.fromisoformat(job[name]) for name in ("started_at", "completed_at"))
     return (ended - began).total_seconds()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from forge.forge_api import Repository, Run, until
-from forge.place import Place
 from living import LivingProject
 
 CHECK = "Pull request / required (pull_request)"  # On GitHub the check is named after its job: required.
+STAGING = "deploy/envs/staging"
 PULL_REQUEST, MAIN, ROLLBACK, RETRAIN = "pull-request.yml", "main.yml", "rollback.yml", "retrain.yml"
+
+GREEN = dict.fromkeys(("check", "gate", "report", "required"), "success")
+UNTRAINED = {**GREEN, "report": "skipped"}
+RED = {**GREEN, "gate": "failure", "required": "failure"}
 
 
 @dataclass(frozen=True)
@@ -38,13 +43,14 @@ class ForgedProject(LivingProject):
         return self.sha()
 
     @contextmanager
-    def branch(self, name: str, message: str) -> Iterator[None]:
-        """Begin a branch at main's tip; what is changed inside is committed and pushed."""
+    def branch(self, name: str, message: str, to: str = "origin") -> Iterator[None]:
+        """Begin a branch at main's tip; what is changed inside is committed, and all is pushed."""
         self.pull()
         self.git("switch", "--quiet", "--create", name)
         yield
-        self.commit(message)
-        self.git("push", "--quiet", "--set-upstream", "origin", f"HEAD:refs/heads/{name}")
+        if self.git("status", "--porcelain"):
+            self.commit(message)
+        self.git("push", "--quiet", to, f"HEAD:refs/heads/{name}")
 
     def propose(self, name: str, title: str) -> int:
         """Open a pull request of the branch; returns its number."""
@@ -66,6 +72,15 @@ class ForgedProject(LivingProject):
 
         return until("main to move", moved)
 
+    def refused(self, number: int) -> str:
+        """See that the protection of main refuses a merge; returns what the forge says."""
+        before = self.sha("origin/main")
+        answer = self.forge.merge(number)
+        assert answer.status in (405, 409, 422), answer
+        self.git("fetch", "--quiet", "origin")
+        assert self.sha("origin/main") == before
+        return f"{answer.status}: {answer.body}"
+
     def released(self, sha: str) -> Run:
         """Wait for main's run of a commit, and stand on main after it."""
         run = self.forge.finished(MAIN, event="push", head_sha=sha)
@@ -74,15 +89,16 @@ class ForgedProject(LivingProject):
 
     def releases(self) -> list[str]:
         """List the ids of staging's records in main's history, newest first."""
-        paths = "deploy/envs/staging/release.yaml"
-        commits = self.git("log", "--format=%H", "origin/main", "--", paths).split()
+        commits = self.git("log", "--format=%H", "origin/main", "--", f"{STAGING}/release.yaml").split()
         return [str(self.record(rev=commit)["id"]) for commit in commits]
 
 
-def found(project: ForgedProject, trained: LivingProject, place: Place) -> None:
-    """Bring the table and the first model to a fresh project, and the project to the forge."""
-    adopt(project, trained)
-    repository, slug = project.forge, project.path.name
+def found(project: ForgedProject) -> None:
+    """Bring a project to the forge; its data stay in a folder that jobs can read."""
+    project.dvc("remote", "modify", "storage", "url", str(project.remote))
+    project.edit("pyproject.toml", 'ci = "github"\n', 'ci = "github"\nsoak = 0\n')
+    project.commit("First data and model")
+    repository, slug, place = project.forge, project.path.name, project.forge.place
     place.bring(project.path)
     repository.must("POST", "/user/repos", {"name": slug, "default_branch": "main"})
     project.git("remote", "add", "origin", repository.clone_url)
@@ -109,18 +125,21 @@ def found(project: ForgedProject, trained: LivingProject, place: Place) -> None:
 
 
 def adopt(project: ForgedProject, trained: LivingProject) -> None:
-    """Bring the table, its contract and the first model's results; data stay in a folder that jobs can read."""
+    """Bring another project's table, its contract and its first model."""
     (remote,) = trained.path.parent.glob("*storage*")
     shutil.copytree(remote, project.remote.parent)
-    for path in [*trained.path.glob("*.yaml"), trained.path / "dvc.lock", *trained.path.glob("docs/model-card.md")]:
-        shutil.copy(path, project.path / path.relative_to(trained.path))
-    for name in [*trained.path.glob("data/raw/*.dvc"), trained.path / "data/raw/.gitignore"]:
-        shutil.copy(name, project.path / "data/raw" / name.name)
-    project.dvc("remote", "modify", "storage", "url", str(project.remote))
-    project.edit("pyproject.toml", 'ci = "github"\n', 'ci = "github"\nsoak = 0\n')
-    project.commit("First data and model")
+    for path in [*trained.path.glob("*.yaml"), trained.path / "dvc.lock"]:
+        shutil.copy(path, project.path / path.name)
+    for path in [*trained.path.glob("data/raw/*.dvc"), trained.path / "data/raw/.gitignore"]:
+        shutil.copy(path, project.path / "data/raw" / path.name)
 
 
 def sign(project: LivingProject, token: str, url: str) -> None:
     """Let git in this clone speak to the forge as somebody."""
     project.git("config", f"http.{url}/.extraheader", f"Authorization: token {token}")
+
+
+def stages(run: Run, job: str) -> str:
+    """Say what became of training in a job: "ran", "restored from the run-cache", or nothing."""
+    found = re.search(r"^train +(ran|restored from the run-cache)$", run.log(job), re.MULTILINE)
+    return found[1] if found else ""

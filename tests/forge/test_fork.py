@@ -1,0 +1,106 @@
+"""A pull request from a fork: no secrets, no writing, and no verdict where it cannot read the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from forge.conftest import Begin
+from forge.forge_api import Run, until
+from forge.forged import CHECK, GREEN, PULL_REQUEST, RED, UNTRAINED, ForgedProject, stages
+from forge.story import Story
+
+pytestmark = pytest.mark.e2e
+# What a curious stranger adds: it asks for everything, and says what it got.
+CURIOUS = """\
+name: curious
+on: pull_request
+permissions: write-all
+jobs:
+  curious:
+    runs-on: ubuntu-24.04
+    steps:
+      - run: |
+          echo "the secret has ${#SECRET} letters"
+          curl -sS -o /dev/null -w 'a comment: %{http_code}\\n' -H "Authorization: token $TOKEN" \\
+            -H 'Content-Type: application/json' -d '{"body": "hello"}' \\
+            "$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/issues/$NUMBER/comments"
+        env:
+          SECRET: ${{ secrets.RELEASE_TOKEN }}
+          TOKEN: ${{ github.token }}
+          NUMBER: ${{ github.event.pull_request.number }}
+"""
+
+
+def test_a_fork(begin: Begin, story: Story) -> None:
+    with story.step("somebody forks a project"):
+        project = begin("fork")
+        theirs = fork(project)
+    with story.step("their pull request is judged, for the data can be read by anybody"):
+        with project.branch("from-fork", "Grow smaller trees", to="fork"):
+            project.edit("params.yaml", "max_leaf_nodes: 15", "max_leaf_nodes: 4")
+            (project.path / ".github/workflows/curious.yml").write_text(CURIOUS, encoding="utf-8")
+        number = project.propose(f"{theirs}:from-fork", "Grow smaller trees")
+        run = project.judged()
+        story.ran(run.expect(**UNTRAINED))
+        assert stages(run, "gate") == "ran"
+        assert "dvc push" not in run.log("gate")
+        assert project.forge.comments(number) == []
+    with story.step("it got no secret and may write nothing"):
+        curious = project.forge.finished("curious.yml", head_sha=project.sha())
+        told_curious(curious, story)
+        assert "the secret has 0 letters" in curious.log("curious")
+        assert "a comment: 403" in curious.log("curious") or "a comment: 404" in curious.log("curious")
+    with story.step("where the data cannot be read, nothing is judged, and the check is red"), unreadable(project):
+        project.edit("params.yaml", "max_leaf_nodes: 4", "max_leaf_nodes: 5")
+        project.commit("Grow somewhat larger trees")
+        project.git("push", "--quiet", "fork", "HEAD:refs/heads/from-fork")
+        run = project.judged()
+        story.ran(run.expect(**{**RED, "report": "skipped"}))
+        story.told(run, "gate")
+        report = run.artifact("reports")["comment.md"]
+        story.note(report)
+        assert "Not judged" in report and "fork" in report
+        story.note(project.refused(number))
+    with story.step("a maintainer pushes the commit to a branch here, where it is judged"):
+        newest = project.forge.newest_run()
+        project.git("push", "--quiet", "origin", "HEAD:refs/heads/from-fork")
+        ours = project.propose("from-fork", "Grow somewhat larger trees, from a fork")
+        run = project.forge.finished(PULL_REQUEST, after=newest, head_sha=project.sha())
+        story.ran(run.expect(**GREEN))
+        assert project.forge.statuses(project.sha())[CHECK]["status"] == "success"
+    with story.step("there the same curious workflow gets what a fork's did not"):
+        curious = project.forge.finished("curious.yml", after=newest, head_sha=project.sha())
+        told_curious(curious, story)
+        assert "the secret has 0 letters" not in curious.log("curious")
+        assert "a comment: 201" in curious.log("curious")
+        assert len(project.forge.comments(ours)) == 2
+
+
+def fork(project: ForgedProject) -> str:
+    """Fork a project as somebody who may not write to it; returns who."""
+    forge = project.forge
+    theirs = forge.place.names["reviewer"]
+    assert forge.ask("POST", "forks", {}, user="reviewer")
+    path = f"/repos/{theirs}/{forge.name}"
+    until("the fork to be there", lambda: not forge.ask("GET", f"{path}").body.get("empty", True), seconds=60)
+    project.git("remote", "add", "fork", f"{forge.place.url}/{theirs}/{forge.name}.git")
+    return theirs
+
+
+@contextmanager
+def unreadable(project: ForgedProject) -> Iterator[None]:
+    """Take the DVC remote away: jobs of this forge run on this machine, and read whatever is there."""
+    away = project.remote.with_name("away")
+    project.remote.rename(away)
+    try:
+        yield
+    finally:
+        away.rename(project.remote)
+
+
+def told_curious(run: Run, story: Story) -> None:
+    """Quote what the stranger's workflow found."""
+    lines = [line for line in run.log("curious").splitlines() if line.startswith(("the secret has", "a comment:"))]
+    story.note("\n".join(lines))
