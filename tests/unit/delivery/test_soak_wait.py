@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from unit.delivery.project import settings
-from unit.delivery.world import Clone
+from unit.delivery.world import Clone, copied, found
 
 from mlops.contract.errors import MlopsError, Refused
 from mlops.delivery import soak_wait
@@ -70,10 +71,16 @@ class Day:
         self.answer = lambda: None
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("template")
+    found(folder).clone("ada").ship("1")
+    return folder
+
+
 @pytest.fixture
-def day(clone: Clone) -> Day:
-    clone.ship("1")
-    return Day(clone)
+def day(template: Path, tmp_path: Path) -> Day:
+    return Day(copied(template, tmp_path))
 
 
 def test_it_waits_until_the_release_has_run_long_enough_and_says_so_once(day: Day) -> None:
