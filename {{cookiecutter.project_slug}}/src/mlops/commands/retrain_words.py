@@ -48,7 +48,7 @@ def harmless(text: str) -> str:
 
 
 def message(news: News) -> str:
-    """Write the commit message; the cause is not in it, since a commit stays for good."""
+    """Write the commit message: of the cause it has what the title has, since a commit stays for good."""
     names = [harmless(Path(name).stem) for name in news.added]
     lines = [
         f"new       {', '.join(names) or 'no batch'}",
