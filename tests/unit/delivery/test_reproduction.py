@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -93,9 +94,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "in.txt").write_text("1")
     (path / "pyproject.toml").write_text(SETTINGS)
     (path / "contract.yaml").write_text("")
-    (path / ".dvc" / "config").write_text(
-        "[core]\n    remote = s\n    analytics = false\n['remote \"s\"']\n    url = ../../store\n"
-    )
+    config = (PROJECT / ".dvc" / "config").read_text()
+    (path / ".dvc" / "config").write_text(re.sub("url = .*", "url = ../../store", config))
     sh(path, "git", "add", "--all")
     sh(path, "git", "commit", "--quiet", "--message", "First")
     assert reproduce(path, restore=True) == {"double": True, "report": True}
@@ -206,6 +206,20 @@ def test_mutant_that_believes_the_run_cache_writes_where_it_says(
     plant(place)
     place.reproduce()
     assert (place.path / "evil.py").read_text() == "EVIL"
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_an_object_at_the_remote_that_is_not_what_its_name_says(place: Place, verify: bool) -> None:
+    name = hashlib.md5(b"11").hexdigest()
+    there = place.folder / "store" / "files" / "md5" / name[:2] / name[2:]
+    there.chmod(0o644)
+    there.write_text("EVIL")
+    there.chmod(0o444)  # or DVC looks into it: it is at a remote that is a folder
+    config = place.path / ".dvc" / "config"
+    assert "verify = true" in config.read_text()
+    config.write_text(config.read_text().replace("verify = true", f"verify = {verify}"))
+    assert place.reproduce()["double"] == verify, "without it, a mutant"
+    assert (place.path / "out" / "twice").read_text() == ("11" if verify else "EVIL")
 
 
 def test_an_object_of_the_cache_that_is_not_what_its_name_says(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
