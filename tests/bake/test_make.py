@@ -61,7 +61,7 @@ def test_the_name_of_a_branch_is_only_a_name(project: BakedProject, name: str) -
 
 CHECKS = {"ruff check .", "ruff format --check .", "mypy src/flight_delays", "hadolint Dockerfile", "pytest ",
           "mlops card --check", "actionlint "}  # fmt: skip
-TRAIN = ["dvc pull --run-cache --recursive data/raw", "mlops reproduce", "mlops gate --base main"]
+TRAIN = ["dvc pull --recursive data/raw", "mlops reproduce", "mlops gate --base main"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_main_restores_what_a_branch_has_trained(project: LivingProject, tmp_pat
     project.git("clone", "--quiet", str(tmp_path / "origin.git"), str(tmp_path / "main"))
     clone = LivingProject(tmp_path / "main", project.envs)
     assert (clone.path / "dvc.lock").read_bytes() == before
-    clone.dvc("pull", "--quiet", "--run-cache", "--recursive", "data/raw")
+    clone.dvc("pull", "--quiet", "--recursive", "data/raw")
     said = clone.mlops("reproduce", "--main")
     assert ran(said) == [] and "mlops.pipeline" not in said
     assert (clone.path / "build/bundle/model.onnx").read_bytes() == trained

@@ -10,14 +10,17 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from baking import PROJECT
+from dvc.fs import LocalFileSystem
 from dvc.repo import Repo
+from dvc.stage.cache import StageCache
 from unit.delivery.world import PERSON
 
 from mlops.commands import reproduce as command
@@ -206,6 +209,28 @@ def test_mutant_that_believes_the_run_cache_writes_where_it_says(
     plant(place)
     place.reproduce()
     assert (place.path / "evil.py").read_text() == "EVIL"
+
+
+class Bucket(LocalFileSystem):  # type: ignore[misc]
+    """Names of a bucket are any text: this one has a name that leads out of it, as `..` does in a folder."""
+
+    def find(self, path: str, *args: Any, **options: Any) -> Iterator[str]:
+        yield from super().find(path, *args, **options)
+        yield f"{path}/../../store/../evil.py"
+
+
+@pytest.mark.parametrize("believed", [False, True])
+def test_a_name_in_the_run_cache_of_a_bucket_leads_nowhere_else(
+    place: Place, believed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place.folder / "evil.py").write_text("EVIL")
+    with Repo(str(place.path)) as repo:
+        store = SimpleNamespace(fs=Bucket(), path=str(place.folder / "store"))
+        if believed:
+            monkeypatch.setattr(Results, "transfer", StageCache.transfer)
+        Results(repo, restore=True).transfer(store, repo.cache.legacy)
+    assert len([path for path in (place.path / ".dvc" / "cache" / "runs").rglob("*") if path.is_file()]) == 2
+    assert list(place.path.rglob("evil.py")) == ([place.path / ".dvc" / "evil.py"] if believed else []), "or a mutant"
 
 
 @pytest.mark.parametrize("verify", [True, False])

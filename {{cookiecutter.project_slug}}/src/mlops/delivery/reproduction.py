@@ -10,12 +10,14 @@ says. Here an entry counts only if it is of that key, and only with outputs that
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException  # type: ignore[import-untyped]
+from dvc.fs import HTTPFileSystem, generic  # type: ignore[import-untyped]
 from dvc.repo import Repo  # type: ignore[import-untyped]
 from dvc.stage.cache import (  # type: ignore[import-untyped]
     RunCacheNotFoundError,
@@ -31,6 +33,7 @@ from dvc_data.hashfile.tree import Tree
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError
 
+ENTRY = re.compile("[0-9a-f]{2}/[0-9a-f]{64}/[0-9a-f]{64}")  # of the run-cache: the hash of a key, that of a result
 PLAIN = {"path", "hash", "md5", "size", "nfiles", "isexec"}
 
 
@@ -41,6 +44,21 @@ class Results(StageCache):  # type: ignore[misc]
         super().__init__(repo)
         self.restores = restore
         self.given: list[str] = []
+
+    def transfer(self, from_odb: Any, to_odb: Any, force: bool = True) -> list[tuple[str, str]]:
+        """Bring what is named like an entry to where entries are: a bucket's names may lead anywhere."""
+        there, here = from_odb.fs, to_odb.fs
+        runs = there.join(from_odb.path, "runs")
+        if isinstance(there, HTTPFileSystem) or not there.exists(runs):
+            return super().transfer(from_odb, to_odb, force) or []
+        brought = []
+        for source in there.find(runs):
+            names = there.parts(source)[-3:]
+            target = here.join(to_odb.path, "runs", *names)
+            if ENTRY.fullmatch("/".join(names)) and not here.exists(target):
+                generic.copy(there, source, here, target)
+                brought.append((names[1], names[2]))
+        return brought
 
     def restore(self, stage: Any, run_cache: bool = True, pull: bool = False, dry: bool = False) -> None:
         """Check out a known result of a stage.
