@@ -322,6 +322,11 @@ def test_git(finding: Finding, state: str) -> None:
     assert state == "ok" or finding.do
 
 
+def test_a_remote_of_another_name_is_named() -> None:
+    assert "only 'upstream'" in doctor_git.missing("origin", ["upstream"]).says
+    assert "git remote add origin" in doctor_git.missing("origin", []).do
+
+
 def test_git_asks_the_remote_itself(clone: Clone) -> None:
     assert doctor_git.ask(clone.git, "origin", "main") == Heads(("main",), "main")
     assert doctor_git.ask(clone.git, "origin", "trunk") == Heads((), "main")
@@ -576,6 +581,21 @@ def test_gitlab_as_a_whole(project: Path, monkeypatch: pytest.MonkeyPatch, capsy
         monkeypatch.setenv("GITLAB_TOKEN", f"another {TOKEN}")
         assert run(capsys)[0] == "Not ready: token."
     assert run(capsys)[1]["token"] == "?"
+
+
+def test_without_a_forge_the_rest_is_looked_at(
+    project: Path, clone: Clone, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor_data, "kind", lambda path: "ext4")
+    for name in ("GITHUB_API_URL", "GITHUB_REPOSITORY"):
+        monkeypatch.delenv(name, raising=False)
+    ended, found = run(capsys)
+    assert (ended, found["forge"], found["data"], found["target"]) == ("", "?", "ok", "ok")
+    clone.sh("remote", "remove", "origin")
+    ended, found = run(capsys)
+    assert (ended, found["forge"], found["data"]) == ("Not ready: remote.", "?", "ok")
+    (project / ".git").rename(project / "git")
+    assert run(capsys)[0] == "Not ready: git."
 
 
 def test_no_reason_holds_the_token_and_what_speaks_no_json_is_no_answer() -> None:
