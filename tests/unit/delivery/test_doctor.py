@@ -27,6 +27,7 @@ from mlops.delivery.doctor import Finding
 from mlops.delivery.doctor_git import Heads
 from mlops.delivery.doctor_gitlab import Variable
 from mlops.delivery.doctor_rest import Answer, Rest
+from mlops.delivery.git import Git
 from mlops.delivery.remote import Remote
 from mlops.settings import Settings
 
@@ -331,6 +332,7 @@ def test_git_asks_the_remote_itself(clone: Clone) -> None:
     assert doctor_git.ask(clone.git, "origin", "main") == Heads(("main",), "main")
     assert doctor_git.ask(clone.git, "origin", "trunk") == Heads((), "main")
     assert "origin" in doctor_git.ask(clone.git, "origin.git", "main").trouble
+    assert "is no folder" in doctor_git.ask(Git(clone.path / "none"), "origin", "main").trouble
 
 
 MOUNTS = [
