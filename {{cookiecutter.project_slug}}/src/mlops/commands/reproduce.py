@@ -78,7 +78,9 @@ def run(command: list[str], root: Path) -> int:
         if children:
             raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, stop) for number in STOPS}
+    # What is ignored stays so: nohup means it.
+    heard = [number for number in STOPS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heard}
     try:
         children += [
             subprocess.Popen(command, cwd=root, env=environment(), stdin=subprocess.DEVNULL, start_new_session=True)

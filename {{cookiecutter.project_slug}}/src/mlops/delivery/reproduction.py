@@ -160,6 +160,11 @@ def main(way: str) -> int:
     except MlopsError as error:
         print(f"mlops: {error}", file=sys.stderr)
         return error.exit_code
+    except Exception as error:  # of the libraries that reach a bucket, each has its own
+        if os.environ.get("MLOPS_DEBUG"):
+            raise
+        print(f"mlops: {type(error).__name__}: {error}. Can the DVC remote be reached from here?", file=sys.stderr)
+        return MlopsError.exit_code
     for stage, ran in found.items():
         say(f"{stage:<10} {'ran' if ran else 'restored from the run-cache'}")
     return 0
