@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -177,6 +179,14 @@ def test_a_dry_run_needs_no_forge_and_leaves_nothing(trained: Trained) -> None:
     trained.codes = {"gate": 1}
     with pytest.raises(Refused):
         retrain("drift", dry_run=True)
+
+
+def test_a_run_that_is_told_to_end_leaves_no_clone(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "run", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit, match="143"):
+        retrain("drift", dry_run=True)
+    assert not list((trained.clone.path / ".mlops").glob("work-*")) and signal.getsignal(signal.SIGTERM) is before
 
 
 def test_without_a_token_nothing_is_trained(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from mlops.delivery.git import Git
 from mlops.delivery.remote import link_remote
@@ -34,13 +36,29 @@ def workplace(settings: Settings, git: Git, commit: str) -> Iterator[Path]:
     As long as it is there, programs that are started import the project's code from it.
     """
     settings.cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.cache, prefix="work-", ignore_cleanup_errors=True) as scratch:
+    scratches = tempfile.TemporaryDirectory(dir=settings.cache, prefix="work-", ignore_cleanup_errors=True)
+    with _ending_well(), scratches as scratch:
         root = Path(scratch) / "clone"
         clone_at(git, commit, root)
         link_remote(root, settings.root)
         kept = os.environ.get("MLOPS_ENVS") or str(settings.cache / ENVIRONMENTS)
         with _environ({"PYTHONPATH": str(root / "src"), "MLOPS_ENVS": kept}):
             yield root
+
+
+@contextmanager
+def _ending_well() -> Iterator[None]:
+    """Let a signal that would end this process at once end it by an exception: what was begun is put away."""
+    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 @contextmanager
