@@ -26,14 +26,16 @@ def sha256(data: bytes) -> str:
 class FakeRegistry:
     """What it holds, and how it behaves.
 
-    `auth` is none, basic or bearer; `failing` answers 503 so many times; `takes` begins uploads.
+    `auth` is none, basic or bearer; `failing` answers 503 so many times; `takes` is what it says
+    to an upload, which goes on `elsewhere`.
     """
 
     host: str = ""
     auth: str = "none"
     failing: int = 0
     deletes: bool = True
-    takes: bool = True
+    takes: int = 202
+    elsewhere: str = ""
     immutable: bool = False
     page: int = 2
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -136,10 +138,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _upload(self, path: str) -> None:
         """Begin an upload, or give it up."""
-        if not self.state.takes:
-            self.answer(403)
+        if self.command == "POST" and self.state.takes == 202:
+            self.answer(202, Location=self.state.elsewhere or f"http://{self.state.host}{path}1?state=begun")
         elif self.command == "POST":
-            self.answer(202, Location=f"http://{self.state.host}{path}1?state=begun")
+            self.answer(self.state.takes)
         else:
             self.answer(204)
 

@@ -392,13 +392,26 @@ def test_a_registry_is_asked_to_pull_and_push_and_keeps_nothing() -> None:
         assert [finding.state for finding in images.registry(image)] == ["ok", "ok"]
         assert there.asked[-2:] == ["POST /v2/team/model/blobs/uploads/", "DELETE /v2/team/model/blobs/uploads/1"]
         assert not there.contents
-        there.takes = False
-        assert wrong(images.registry(image)) == ["image push"]
+        there.elsewhere = "https://uploads.test/1"
+        assert states(images.registry(image))["image push"] == "ok" and there.asked[-1].startswith("POST")
+        for status, state in ((403, "no"), (404, "no"), (405, "?"), (500, "?")):
+            there.takes = status
+            assert states(images.registry(image)) == {"image pull": "ok", "image push": state}
         there.auth = "basic"
         assert wrong(images.registry(image)) == ["image pull", "image push"]
     assert states(images.registry(image)) == {"image pull": "?", "image push": "?"}
     for name in ("", "Team/Model", "registry.example.com/team/model"):
         assert wrong(images.registry(name)) == ["image"]
+
+
+def test_a_base_must_be_pinned(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, "project", "p", "p.f", "p.m")
+    assert wrong([images.base(settings)]) == ["image base"]
+    (tmp_path / ".python-version").write_text("3.11\n")
+    (tmp_path / "Dockerfile").write_text("FROM python:3.11-slim\n")
+    assert wrong([images.base(settings)]) == ["image base"]
+    (tmp_path / "Dockerfile").write_text(f"FROM python:3.11-slim@sha256:{'0' * 64}\n")
+    assert images.base(settings).state == "ok"
 
 
 def argocd(folder: Path, script: str, **environ: str) -> Binary:
