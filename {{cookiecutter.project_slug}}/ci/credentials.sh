@@ -42,7 +42,7 @@ fi
 unset user password
 
 # The runner wrote its own token into the remote's address, and that one may not push to a protected branch.
-if [ -n "${GITLAB_TOKEN:-}" ]; then
+if [ -n "${GITLAB_TOKEN:-}" ] && [ -n "${CI_REPOSITORY_URL:-}" ]; then
   export GIT_CONFIG_COUNT=3
   export GIT_CONFIG_KEY_0="url.$CI_PROJECT_URL.git.insteadOf" GIT_CONFIG_VALUE_0="$CI_REPOSITORY_URL"
   export GIT_CONFIG_KEY_1="credential.$CI_SERVER_URL.helper" GIT_CONFIG_VALUE_1=""
