@@ -86,7 +86,7 @@ def faults_of(job: str, body: Document) -> list[str]:
         "may fail": body.get("allow_failure", False) is (job == "report"),
         "stopped half done": body.get("interruptible", False) is (job in STOPPABLE),
         "kept for ever": "artifacts" not in body or "expire_in" in body["artifacts"],
-        "two at a time": (job in STOPPABLE | {"verify"}) is ("resource_group" not in body),
+        "two at a time": (job in STOPPABLE) is ("resource_group" not in body),
         "a branch's cache": "cache" not in body or job in ("check", "gate"),
         "the token of releases": (job in HAS_THE_TOKEN) is ("RELEASE_TOKEN" in str(body)),
         "left out": job not in ("check", "gate") or not re.search(r"never|manual|delayed", str(body.get("rules"))),
