@@ -62,7 +62,7 @@ def test_a_change_of_rights_or_rules_changes_the_page(name: str, old: str, new: 
 @pytest.mark.parametrize(
     ("name", "old", "new", "job"),
     [
-        ("ci/merge-request.yml", "    - make secrets\n", "", "check"),
+        ("ci/merge-request.yml", '    - make secrets BASE="$BASE"\n', "", "check"),
         (".github/actions/setup/action.yml", "run: make setup", "run: make", "check"),
         ("ci/main.yml", "mlops reproduce --main", "mlops train", "release"),
     ],
