@@ -82,6 +82,8 @@ class Repository:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
+            if method == "GET" and error.code >= 500:  # so busy that `until` should ask again
+                raise
             return error.code, error.read()
 
     def get(self, path: str) -> Any:

@@ -12,14 +12,20 @@ from forge.forged import CHECK, GREEN, PULL_REQUEST, RED, UNTRAINED, ForgedProje
 from forge.story import Story
 
 pytestmark = pytest.mark.e2e
-# What a curious stranger adds: it asks for everything, and says what it got.
+# What a curious stranger adds: it asks for a secret and to write, and says what it got.
 CURIOUS = """\
 name: curious
 on: pull_request
-permissions: write-all
+permissions: {}
+concurrency: {group: "curious-${{ github.ref }}", cancel-in-progress: true}
 jobs:
   curious:
+    name: curious
     runs-on: ubuntu-24.04
+    timeout-minutes: 5
+    permissions:
+      issues: write # tries to
+      pull-requests: write # tries to
     steps:
       - run: |
           echo "the secret has ${#SECRET} letters"
