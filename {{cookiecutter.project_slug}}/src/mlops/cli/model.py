@@ -90,8 +90,8 @@ def report(
         Literal["text", "markdown"], typer.Option("--format", help="text, or markdown for a pull request.")
     ] = "text",
     unjudged: Annotated[
-        str | None, typer.Option(help="What to say where nothing was judged, in place of ending with 2.")
-    ] = None,
+        str, typer.Option(help="What to say where nothing was judged, in place of ending with 2.")
+    ] = "",
 ) -> None:
     """Print what the last `mlops gate` found; reports/report.md and report.html are written with it."""
     from mlops.commands import gate as command

@@ -30,7 +30,6 @@ from dvc_data.hashfile.hash import file_md5
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 
-from mlops.commands.words import say
 from mlops.contract.errors import MlopsError
 
 ENTRY = re.compile("[0-9a-f]{2}/[0-9a-f]{64}/[0-9a-f]{64}")  # of the run-cache: the hash of a key, that of a result
@@ -82,7 +81,7 @@ class Results(StageCache):  # type: ignore[misc]
             why = "is none" if entry is None else self._wrong(stage, key, entry)
             if why:
                 path.unlink(missing_ok=True)
-                say(f"A result of {stage.addressing} in the run-cache {why}. It is not used.")
+                print(f"A result of {stage.addressing} in the run-cache {why}. It is not used.", flush=True)
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
@@ -166,7 +165,7 @@ def main(way: str) -> int:
         print(f"mlops: {type(error).__name__}: {error}. Can the DVC remote be reached from here?", file=sys.stderr)
         return MlopsError.exit_code
     for stage, ran in found.items():
-        say(f"{stage:<10} {'ran' if ran else 'restored from the run-cache'}")
+        print(f"{stage:<10} {'ran' if ran else 'restored from the run-cache'}", flush=True)
     return 0
 
 
