@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,8 @@ def _quiet() -> Iterator[None]:
 
 
 def _validate(suite: Suite, file: str | None) -> Iterator[Violation]:
+    # jsonschema takes it where it is there, for a format that nothing uses here: two seconds to build its grammar.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import great_expectations as gx  # takes seconds, and only a check needs it
     from great_expectations import expectations
     from great_expectations.data_context.types.base import ProgressBarsConfig
