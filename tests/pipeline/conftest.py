@@ -18,17 +18,25 @@ def envs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.getbasetemp().parent / "envs"
 
 
+@pytest.fixture(scope="session")
+def unused(tmp_path_factory: pytest.TempPathFactory, envs: Path) -> LivingProject:
+    """A project without example data, as baked but for its bytecode, so that no copy compiles it again."""
+    project = living(bake(tmp_path_factory.mktemp("unused"), **ANSWERS).path, envs)
+    project.run("python", "-m", "compileall", "-q", "src")
+    return project
+
+
 @pytest.fixture
-def fresh(tmp_path: Path, envs: Path) -> LivingProject:
-    """A project without example data, as baked."""
-    return living(bake(tmp_path, **ANSWERS).path, envs)
+def fresh(unused: LivingProject, tmp_path: Path) -> LivingProject:
+    """A copy of a project without example data."""
+    return unused.copy(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def released(tmp_path_factory: pytest.TempPathFactory, envs: Path) -> LivingProject:
+def released(unused: LivingProject, tmp_path_factory: pytest.TempPathFactory) -> LivingProject:
     """A project with a table of its own and an origin, trained and released once; copy it before changing it."""
     folder = tmp_path_factory.mktemp("released")
-    project = living(bake(folder, **ANSWERS).path, envs)
+    project = unused.copy(folder)
     sales(0, 2400).to_csv(folder / "sales.csv", index=False)
     project.mlops("contract", "infer", str(folder / "sales.csv"), "--target", "returned")
     project.mlops("data", "add", str(folder / "sales.csv"))
