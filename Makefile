@@ -17,7 +17,7 @@ READY := $(VENV)/.ready
 QUIET := $(shell test -t 2 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test e2e forge-e2e demo bake lint lock notes clean
+.PHONY: help setup test e2e forge-e2e demo bake lint style types tests lock notes clean
 
 setup: $(READY)  ## make the environment in .venv
 
@@ -36,13 +36,21 @@ $(READY): requirements.txt | $(UV)
 	@.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$(PROJECT)/requirements/uv.txt"
 	@touch $@
 
-lint: $(READY)  ## style, types and the direction of imports
+lint: style types  ## style, types and the direction of imports
+
+style: $(READY)
 	ruff check --config pyproject.toml .
 	ruff format --config pyproject.toml --check .
-	mypy "$(PROJECT)/src/mlops" hooks scripts
 	PYTHONPATH="$(PROJECT)/src" lint-imports
 
-test: lint  ## everything that can be checked on this machine (10 minutes on 2 cores)
+types: $(READY)
+	mypy "$(PROJECT)/src/mlops" hooks scripts
+
+# Types take a minute in a fresh clone: they are looked at while the tests run.
+test: style  ## everything that can be checked on this machine (10 minutes on 2 cores)
+	@$(MAKE) --no-print-directory --jobs 2 types tests
+
+tests: $(READY)
 	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not e2e"
 
 e2e: $(READY)  ## on a real cluster with Argo CD (20 minutes; says what it needs where there is none)
