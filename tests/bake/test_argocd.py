@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -224,16 +225,45 @@ def test_gitlab_names_a_project_by_its_whole_path(url: str, path: str, plain: Ba
         assert rendered(template, app, tmp_path) == f"/projects/{path}/statuses/{'1' * 40}"
 
 
+STATES: dict[str, tuple[str, str, int, str]] = {
+    "being applied": ("Running", "Progressing", 0, "pending"),
+    # GitLab takes no state twice in a row, but `running` after `pending`.
+    "tried again": ("Running", "Progressing", 1, "running"),
+    "refused": ("Failed", "Healthy", 4, "failed"),
+    "not healthy": ("Succeeded", "Degraded", 0, "failed"),
+    "healthy": ("Succeeded", "Healthy", 1, "success"),
+}
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_gitlab_is_told_a_state_that_it_knows(case: str, plain: BakedProject, tmp_path: Path) -> None:
+    phase, health, retries, state = STATES[case]
+    at = {"revision": "1" * 40}
+    operation = {"phase": phase, "retryCount": retries, "message": "why", "operation": {"sync": at}, "syncResult": at}
+    app = {
+        "metadata": {"name": "koechel-staging"},
+        "spec": {"source": {"repoURL": OTHER["repository_url"], "targetRevision": "main"}},
+        "status": {"sync": at, "health": {"status": health}, "operationState": operation},
+    }
+    body = notifications(plain)["template.koechel"]["webhook"]["koechel"]["body"]
+    told = json.loads(rendered(body, app, tmp_path))
+    assert told.pop("description").startswith("Release 1 to staging: ")
+    assert told == {"state": state, "name": "mlops/staging", "ref": "main"}
+
+
+SUBJECT = "(call .repo.GetCommitMetadata $at).Message"
+
+
 def rendered(template: str, app: Document, folder: Path) -> str:
     """Fill a template of Argo CD with what it says of an application."""
     (folder / "templates").mkdir(exist_ok=True)
     (folder / "Chart.yaml").write_text("{apiVersion: v2, name: told, version: 0.1.0}\n", encoding="utf-8")
     (folder / "values.yaml").write_text(yaml.safe_dump({"app": app}), encoding="utf-8")
-    text = template.replace(".app.", ".Values.app.")
-    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "told"}, "data": {"told": "TEXT"}}
-    (folder / "templates" / "told.yaml").write_text(json.dumps(manifest).replace("TEXT", text), encoding="utf-8")
+    text = textwrap.indent(template.replace(".app.", ".Values.app.").replace(SUBJECT, '"Release 1 to staging"'), "    ")
+    begun = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: told}\ndata:\n  told: >-\n    ="
+    (folder / "templates" / "told.yaml").write_text(f"{begun}\n{text}\n", encoding="utf-8")
     (made,) = manifests(chart=folder)
-    return str(made["data"]["told"])
+    return str(made["data"]["told"]).removeprefix("=").strip()
 
 
 @pytest.mark.parametrize(
