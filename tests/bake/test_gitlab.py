@@ -105,7 +105,11 @@ def unquoted(line: str) -> str:
 
 def test_an_input_is_a_text(place: Path) -> None:
     """GitLab keeps the type of an input that is a whole value, and takes no truth for a variable."""
-    assert all(isinstance(what["default"], str) and "type" not in what for what in root(place)[0].values())
+    inputs = root(place)[0]
+    assert all(isinstance(what["default"], str) and "type" not in what for what in inputs.values())
+    release, cause = (inputs[name]["regex"] for name in ("release", "cause"))
+    assert re.search(release, "20130501-12") and re.search(release, "") and not re.search(release, "1; $(id)")
+    assert re.search(cause, "drift: `id` $(id) é") and not re.search(cause, "one\nLINE=two")
 
 
 def test_pipelines_are_sound(place: Path) -> None:
