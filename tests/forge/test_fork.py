@@ -1,4 +1,4 @@
-"""A pull request from a fork: no secrets, no writing, and no verdict where it cannot read the data."""
+"""A pull request from a fork: no secrets, and no verdict where it cannot read the data."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 from forge.conftest import Begin
-from forge.forge_api import Run, until
+from forge.forge_api import until
 from forge.forged import CHECK, GREEN, PULL_REQUEST, RED, UNTRAINED, ForgedProject, stages
 from forge.story import Story
 
 pytestmark = pytest.mark.e2e
-# What a curious stranger adds: it asks for a secret and to write, and says what it got.
+# What a curious stranger adds. (That the token of such a run may only read is GitHub's doing: Gitea gives what is asked.)
 CURIOUS = """\
 name: curious
 on: pull_request
@@ -23,19 +23,10 @@ jobs:
     name: curious
     runs-on: ubuntu-24.04
     timeout-minutes: 5
-    permissions:
-      issues: write # tries to
-      pull-requests: write # tries to
     steps:
-      - run: |
-          echo "the secret has ${#SECRET} letters"
-          curl -sS -o /dev/null -w 'a comment: %{http_code}\\n' -H "Authorization: token $TOKEN" \\
-            -H 'Content-Type: application/json' -d '{"body": "hello"}' \\
-            "$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/issues/$NUMBER/comments"
+      - run: echo "the secret has ${#SECRET} letters"
         env:
           SECRET: ${{ secrets.RELEASE_TOKEN }}
-          TOKEN: ${{ github.token }}
-          NUMBER: ${{ github.event.pull_request.number }}
 """
 
 
@@ -53,11 +44,9 @@ def test_a_fork(begin: Begin, story: Story) -> None:
         assert stages(run, "gate") == "ran"
         assert "dvc push" not in run.log("gate")
         assert project.forge.comments(number) == []
-    with story.step("it got no secret and may write nothing"):
+    with story.step("it got no secret"):
         curious = project.forge.finished("curious.yml", head_sha=project.sha())
-        told_curious(curious, story)
-        assert "the secret has 0 letters" in curious.log("curious")
-        assert "a comment: 403" in curious.log("curious") or "a comment: 404" in curious.log("curious")
+        assert "the secret has 0 letters" in curious.log("curious").splitlines()
     with story.step("where the data cannot be read, nothing is judged, and the check is red"), unreadable(project):
         project.edit("params.yaml", "max_leaf_nodes: 4", "max_leaf_nodes: 5")
         project.commit("Grow somewhat larger trees")
@@ -76,12 +65,10 @@ def test_a_fork(begin: Begin, story: Story) -> None:
         run = project.forge.finished(PULL_REQUEST, after=newest, head_sha=project.sha())
         story.ran(run.expect(**GREEN))
         assert project.forge.statuses(project.sha())[CHECK]["status"] == "success"
-    with story.step("there the same curious workflow gets what a fork's did not"):
+    with story.step("there the same curious workflow gets the secret, as this forge has no environments"):
         curious = project.forge.finished("curious.yml", after=newest, head_sha=project.sha())
-        told_curious(curious, story)
-        assert "the secret has 0 letters" not in curious.log("curious")
-        assert "a comment: 201" in curious.log("curious")
-        assert len(project.forge.comments(ours)) == 2
+        assert "the secret has 0 letters" not in curious.log("curious").splitlines()
+        assert len(project.forge.comments(ours)) == 1
 
 
 def fork(project: ForgedProject) -> str:
@@ -104,9 +91,3 @@ def unreadable(project: ForgedProject) -> Iterator[None]:
         yield
     finally:
         away.rename(project.remote)
-
-
-def told_curious(run: Run, story: Story) -> None:
-    """Quote what the stranger's workflow found."""
-    lines = [line for line in run.log("curious").splitlines() if line.startswith(("the secret has", "a comment:"))]
-    story.note("\n".join(lines))
