@@ -12,7 +12,7 @@ from forge.forged import CHECK, GREEN, PULL_REQUEST, RED, UNTRAINED, ForgedProje
 from forge.story import Story
 
 pytestmark = pytest.mark.e2e
-# What a curious stranger adds. (That the token of such a run may only read is GitHub's doing: Gitea gives what is asked.)
+# What a curious stranger adds: it asks for a secret and to write, and says what it got.
 CURIOUS = """\
 name: curious
 on: pull_request
@@ -23,10 +23,18 @@ jobs:
     name: curious
     runs-on: ubuntu-24.04
     timeout-minutes: 5
+    permissions:
+      statuses: write # tries to
     steps:
-      - run: echo "the secret has ${#SECRET} letters"
+      - run: |
+          echo "the secret has ${#SECRET} letters"
+          curl -sS -o /dev/null -w 'a status: %{http_code}\\n' -H "Authorization: Bearer $TOKEN" \\
+            -H 'Content-Type: application/json' -d '{"context": "curious", "state": "success"}' \\
+            "$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/statuses/$SHA"
         env:
           SECRET: ${{ secrets.RELEASE_TOKEN }}
+          TOKEN: ${{ github.token }}
+          SHA: ${{ github.event.pull_request.head.sha }}
 """
 
 
@@ -44,9 +52,9 @@ def test_a_fork(begin: Begin, story: Story) -> None:
         assert stages(run, "gate") == "ran"
         assert "dvc push" not in run.log("gate")
         assert project.forge.comments(number) == []
-    with story.step("it got no secret"):
-        curious = project.forge.finished("curious.yml", head_sha=project.sha())
-        assert "the secret has 0 letters" in curious.log("curious").splitlines()
+    with story.step("it got no secret, and may not write"):
+        curious = project.forge.finished("curious.yml", head_sha=project.sha()).log("curious").splitlines()
+        assert "the secret has 0 letters" in curious and "a status: 403" in curious, curious
     with story.step("where the data cannot be read, nothing is judged, and the check is red"), unreadable(project):
         project.edit("params.yaml", "max_leaf_nodes: 4", "max_leaf_nodes: 5")
         project.commit("Grow somewhat larger trees")
@@ -65,9 +73,11 @@ def test_a_fork(begin: Begin, story: Story) -> None:
         run = project.forge.finished(PULL_REQUEST, after=newest, head_sha=project.sha())
         story.ran(run.expect(**GREEN))
         assert project.forge.statuses(project.sha())[CHECK]["status"] == "success"
-    with story.step("there the same curious workflow gets the secret, as this forge has no environments"):
-        curious = project.forge.finished("curious.yml", after=newest, head_sha=project.sha())
-        assert "the secret has 0 letters" not in curious.log("curious").splitlines()
+    with story.step("there the same workflow gets both, as this forge has no environments to keep the secret in"):
+        curious = (
+            project.forge.finished("curious.yml", after=newest, head_sha=project.sha()).log("curious").splitlines()
+        )
+        assert "the secret has 0 letters" not in curious and "a status: 201" in curious, curious
         assert len(project.forge.comments(ours)) == 1
 
 
