@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,19 @@ def test_they_are_what_gitlab_takes(place: Path) -> None:
     documents += [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (place / "ci").glob("*.yml")]
     assert [said for document in documents for said in refused(document)] == []
     assert refused({"gate": {"script": ["true"], "timeout_in": "2 hours"}}) != []
+
+
+def test_make_check_looks_at_them(plain: BakedProject, place: Path) -> None:
+    shutil.copy(plain.path / "Makefile", place)
+    shutil.copy(plain.path / ".python-version", place)
+    command = ["make", "--assume-old=.venv/.ready", "lint-ci"]
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for old, new, code in (("stages:", "stages:", 0), ("stages:", "stages: 1\nnames:", 2)):
+        path = place / ".gitlab-ci.yml"
+        path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+        done = subprocess.run(command, cwd=place, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        assert done.returncode == code, done.stdout + done.stderr
+    assert "stages" in done.stdout
 
 
 def refused(document: Document) -> list[str]:
