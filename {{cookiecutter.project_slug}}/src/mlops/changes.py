@@ -33,7 +33,7 @@ FILES = (
     ".editorconfig",
     "renovate.json",
 )
-# What DVC reads wherever it lies.
+# What DVC reads wherever it lies, but for ENVS: the lock there is a release's, and .dvcignore hides it.
 PIPELINE = ("*.dvc", "dvc.yaml", "dvc.lock", "params.yaml")
 SHOWN = 5
 
@@ -45,7 +45,7 @@ class Unanswered(Exception):
 def harmless(path: str) -> bool:
     """Tell whether a file is known to change neither a model nor the verdict on it."""
     name = path.rpartition("/")[2]
-    if any(fnmatchcase(name, pattern) for pattern in PIPELINE):
+    if not path.startswith(ENVS) and any(fnmatchcase(name, pattern) for pattern in PIPELINE):
         return False
     return path.startswith(FOLDERS) or path in FILES or ("/" not in path and name.endswith(".md"))
 
