@@ -69,7 +69,8 @@ def test_no_input_of_a_stage_is_harmless(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     "path", ["data/raw/a.csv.dvc", "pyproject.toml", "Dockerfile", "Makefile", ".github/workflows/main.yml",
              ".gitlab-ci.yml", "ci/x.yml", ".dvc/config", ".gitattributes", "src/README.md", "docs", "docsy/a",
-             "notebooks/dvc.yaml", "deploy/dvc.lock", "tests/data.csv.dvc", "anything.new", "LICENSE/run.py", "CODEOWNERS.py"],
+             "notebooks/dvc.yaml", "deploy/dvc.lock", "tests/data.csv.dvc", "anything.new", "LICENSE/run.py",
+             "CODEOWNERS.py"],
 )  # fmt: skip
 def test_what_is_not_known_trains(path: str) -> None:
     assert trains(path, PIPELINE)
@@ -77,7 +78,8 @@ def test_what_is_not_known_trains(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path", ["docs/a/b.md", "README.md", "LICENSE", "tests/test_model.py", "notebooks/explore.ipynb", "renovate.json",
-             "deploy/envs/staging/values.yaml", "deploy/envs/staging/dvc.lock", "deploy/chart/values.yaml", ".github/ISSUE_TEMPLATE/a.yml",
+             "deploy/envs/staging/values.yaml", "deploy/envs/staging/dvc.lock", "deploy/chart/values.yaml",
+             ".github/ISSUE_TEMPLATE/a.yml",
              ".github/CODEOWNERS", ".gitlab/issue_templates/a.md", ".editorconfig"],
 )  # fmt: skip
 def test_what_is_known_to_be_harmless_does_not(path: str) -> None:
