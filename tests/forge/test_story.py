@@ -283,20 +283,20 @@ def test_a_retraining(begin: Begin, story: Story, tmp_path: Path) -> None:
         assert project.forge.get("pulls?state=open") == []
 
 
+PRICE = '{"price_in_hundreds": columns["unit price"] / 100}'
 DROPS = {
     "drop-one": (
         "            made[name] = values\n",
         '            made |= {name: values} if name != "unit price" else {}\n',
     ),
-    "drop-other": ('    made["price_in_hundreds"] = columns["unit price"] / 100\n', ""),
+    "drop-other": (f"    made: Columns = {PRICE}\n", "    made: Columns = {}\n"),
 }
 
 
 def twice(text: str) -> str:
     """Add a feature that says what another one says."""
-    return text.replace(
-        "    return made\n\n", '    made["price_in_hundreds"] = columns["unit price"] / 100\n    return made\n\n', 1
-    )
+    assert text.count("    made: Columns = {}\n    for") == 1
+    return text.replace("    made: Columns = {}\n    for", f"    made: Columns = {PRICE}\n    for")
 
 
 def drops(project: ForgedProject, name: str) -> int:
