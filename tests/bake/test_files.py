@@ -39,6 +39,7 @@ ALWAYS = {
     "deploy/envs/staging/values.yaml",
     "docs/guides/ci.md",
     "docs/guides/cluster.md",
+    "docs/guides/doctor.md",
     "docs/guides/image.md",
     "docs/guides/storage.md",
     "docs/model-card.notes.md",
