@@ -1,8 +1,8 @@
 """How long the jobs of a pull request run on the flights: one that changes a document, and one that trains.
 
-Runs both on a real Git forge, as `make forge-e2e` does, one job at a time. Prints the seconds of each job, their sum,
-and how long somebody waits for the required check where every job has a machine of its own. Packages come from a cache.
-Takes about ten minutes.
+Runs both on a real Git forge, as `make forge-e2e` does, one job at a time. Prints the seconds of each job and of its
+steps, their sum, and how long somebody waits for the required check where every job has a machine of its own. Packages
+come from a cache. Takes about ten minutes.
 """
 
 from __future__ import annotations
@@ -53,6 +53,9 @@ def told(what: str, run: Run) -> None:
     waits = max(seconds["check"], seconds["gate"]) + seconds["required"]
     each = "".join(f"{seconds[job]:9.0f}" for job in ("check", "gate", "report", "required"))
     print(f"{what:<12}{each}{sum(seconds.values()):9.0f}{waits:9.0f}{GOALS[what]:9}")
+    for job in ("check", "gate"):
+        steps = {name.removeprefix("Run "): took for name, took in run.steps(job).items() if took >= 2}
+        print(f"  {job}: " + ", ".join(f"{name} {took:.0f}" for name, took in steps.items()))
     assert run.results["required"] == "success", run.results
 
 

@@ -192,6 +192,10 @@ class Run:
         """Give how long each job ran."""
         return {name: _seconds(job) for name, job in self.jobs.items() if job["conclusion"] != "skipped"}
 
+    def steps(self, job: str) -> dict[str, float]:
+        """Give how long each step of a job ran."""
+        return {step["name"]: _seconds(step) for step in self.jobs[job]["steps"] or []}
+
     def log(self, job: str) -> str:
         """Read what a job printed."""
         text = str(self.repository.get(f"actions/jobs/{self.jobs[job]['id']}/logs"))
