@@ -219,8 +219,9 @@ def test_the_same_jobs_call_the_same_as_on_github(place: Path, name: str) -> Non
 
 def starting(place: Path, paths: set[str]) -> set[str]:
     """Give the files of which a push to main makes a pipeline, as Ruby's fnmatch has it with PATHNAME and DOTMATCH."""
-    (patterns,) = (rule["changes"] for rule in root(place)[1]["workflow"]["rules"] if "changes" in rule)
-    found = re.compile("|".join(regex(pattern) for pattern in patterns))
+    rules = [job["rules"] for job in jobs(place, "main").values()]
+    assert rules == [[{"if": '$CI_PIPELINE_SOURCE != "push"'}, {"changes": rules[0][1]["changes"]}]] * 3
+    found = re.compile("|".join(regex(pattern) for pattern in rules[0][1]["changes"]))
     return {path for path in paths if found.fullmatch(path)}
 
 
@@ -238,7 +239,7 @@ def test_release_commits_start_nothing_and_whatever_else_does(
     released = {f"deploy/envs/{env}/{name}" for env in ("staging", "eu") for name in ("release.yaml", "chart/a/b.tpl")}
     known = files | released
     assert known - starting(place, known) == {path for path in known if path.startswith("deploy/envs/")}
-    path = place / ".gitlab-ci.yml"
+    path = place / "ci" / "main.yml"
     path.write_text(path.read_text(encoding="utf-8").replace('        - "d[^e]*/**/*"\n', ""), encoding="utf-8")
     assert starting(place, {"data/raw/0002.csv.dvc", "src/x"}) == {"src/x"}
 
