@@ -110,7 +110,8 @@ def begin(
 
     yield one
     for project in made:
-        project.forge.ask("DELETE", "")
+        for owner in place.names.values():  # forks, too
+            project.forge.ask("DELETE", f"/repos/{owner}/{project.forge.name}")
 
 
 def answers(slug: str) -> dict[str, str]:

@@ -99,13 +99,12 @@ class Repository:
         return answer.body
 
     def runs(self, workflow: str = "", **want: str) -> list[dict[str, Any]]:
-        """List runs, newest first, of a workflow's file and with these fields."""
-        found = self.get("actions/runs?limit=50")["workflow_runs"] or []
-        return [
-            run
-            for run in found
-            if run["path"].startswith(workflow) and all(str(run[name]) == value for name, value in want.items())
-        ]
+        """List runs, newest first, of a workflow's file, whose fields begin so: `pull_request` or its `_sync`."""
+
+        def wanted(run: dict[str, Any]) -> bool:
+            return all(str(run[name]).startswith(value) for name, value in {"path": workflow, **want}.items())
+
+        return list(filter(wanted, self.get("actions/runs?limit=50")["workflow_runs"] or []))
 
     def jobs(self, run: dict[str, Any]) -> list[dict[str, Any]]:
         """List the jobs of a run."""
