@@ -20,8 +20,8 @@ STAGING = "deploy/envs/staging"
 RECORD = f"{STAGING}/release.yaml"
 GREEN = {"check": "PASS", "gate": "PASS", "report": "PASS"}
 RELEASED = {"release": "PASS", "verify": "PASS", "promote": "PASS"}
-# A name that a shell would run, if any shell read it.
-HOSTILE = "worse-$(touch$IFS'pwned');`touch$IFS'pwned'`"
+# A name that a shell would run, if any shell read it. GitLab itself replaces `$NAME` in a branch's name.
+HOSTILE = "worse-$(>pwned);`>pwned`&>pwned"
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def test_the_same_story_on_gitlab(project: GitLabProject, story: Story, tmp_path
     with story.step("a merge request degrades the model; its branch has a hostile name"):
         with project.branch(HOSTILE, "Learn from whole nations only"):
             project.edit("params.yaml", "max_leaf_nodes:", "min_samples_leaf: 100000\n  max_leaf_nodes:")
-        judged = told(story, project.judged("gate", "report"), "gate")
-        assert judged.results["gate"] == "FAIL"
+        judged = told(story, project.judged(), "gate")
+        assert judged.results == {**GREEN, "gate": "FAIL"}
         assert [path for path in tmp_path.rglob("pwned*") if "node_modules" not in path.parts] == []
         (note,) = project.notes(HOSTILE)
         story.note(note)
