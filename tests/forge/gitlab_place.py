@@ -19,7 +19,7 @@ MISSING = """The tier of GitLab needs gitlab-ci-local. Set MLOPS_FORGE to a fold
 runs the pipeline that GitLab would make of DIR/.gitlab-ci.yml for an event, each job on this machine."""
 # What gitlab-ci-local gives as CI_PROJECT_ID.
 ID = "1217"
-ENDS = re.compile(r"^ (PASS|FAIL|WARN) {2}(\S+)", flags=re.MULTILINE)
+ENDS = re.compile(r"^ (PASS|FAIL|WARN) {2}([a-z]+)\b", flags=re.MULTILINE)
 
 
 @dataclass(frozen=True)
