@@ -24,7 +24,7 @@ jobs:
     runs-on: ubuntu-24.04
     timeout-minutes: 5
     permissions:
-      statuses: write # tries to
+      contents: write # what this forge asks of who sets a status
     steps:
       - run: |
           echo "the secret has ${#SECRET} letters"

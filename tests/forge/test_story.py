@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from forge.conftest import Begin
 from forge.forged import (
     CHECK,
@@ -270,8 +271,11 @@ def test_a_retraining(begin: Begin, story: Story, tmp_path: Path) -> None:
         assert run.document["event"] == "workflow_dispatch"
         (comment,) = project.forge.comments(pull["number"])
         assert "roc_auc" in comment["body"]
-        assert project.forge.statuses(sha)["required"]["status"] == "success"
-    with story.step("a protection that requires the status lets it be merged"):
+    with story.step("a protection that requires the status of such a run lets it be merged"):
+        # This forge knows no right to set statuses alone, so the job's token is refused, and the step runs here again.
+        assert "error: 403" in run.log("required")
+        set_status(project, sha)
+        story.note(f"status required: {project.forge.statuses(sha)['required']['status']}")
         project.forge.must("PATCH", "branch_protections/main", {"status_check_contexts": ["required"]})
         sha = project.merged(pull["number"], "squash")
     assert main_releases(project, story, sha) != first
@@ -281,6 +285,16 @@ def test_a_retraining(begin: Begin, story: Story, tmp_path: Path) -> None:
         story.ran(run.expect(retrain="success"))
         story.told(run, "retrain")
         assert project.forge.get("pulls?state=open") == []
+
+
+def set_status(project: ForgedProject, sha: str) -> None:
+    """Run the workflow's own step that says on a commit what a dispatched run found."""
+    workflow = yaml.safe_load((project.path / ".github/workflows" / PULL_REQUEST).read_text(encoding="utf-8"))
+    (step,) = [step for step in workflow["jobs"]["required"]["steps"] if step["name"] == "commit status"]
+    forge = project.forge
+    there = {"GITHUB_API_URL": forge.place.api, "GITHUB_REPOSITORY": f"{forge.owner}/{forge.name}", "GITHUB_SHA": sha}
+    found = {"RESULT": "success", "RUN": forge.place.url, "TOKEN": forge.place.tokens["bot"]}
+    project.run("bash", "-e", "-c", step["run"], **there, **found)
 
 
 PRICE = '{"price_in_hundreds": columns["unit price"] / 100}'
