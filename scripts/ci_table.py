@@ -43,9 +43,10 @@ No test here executes the following. Their files are checked by actionlint, zizm
 | --- | --- |
 | identities at AWS, Google Cloud and Azure (OIDC) | both |
 | keyless signatures, and attestations of SBOM and provenance | both |
-| approvals that an environment asks for | both |
+| approvals that an environment asks for, and secrets that it keeps for main | both |
 | caches of packages | both |
 | merge queue (`merge_group`) and rulesets | GitHub |
+| a job's token that may set commit statuses and nothing else | GitHub |
 | `resource_group`, `auto_cancel`, `interruptible`, pipeline inputs as GitLab's own page asks for them | GitLab |
 | tokens of jobs and their rights | GitLab |
 | the template's own workflows, in `.github/workflows/` of this repository | GitHub |
