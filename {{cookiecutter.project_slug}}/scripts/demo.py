@@ -16,6 +16,7 @@ import tempfile
 import time
 import tomllib
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,19 +102,25 @@ class Demo:
             content: dict[str, Any] = json.load(answer)
         return content
 
-    def served(self, release: str) -> dict[str, Any]:
-        """Wait until the server answers with a release."""
+    def until(self, release: str, ask: Callable[[], dict[str, Any]], key: str) -> dict[str, Any]:
+        """Ask until a release answers: for a moment after a switch the one before does, too."""
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
-            facts: dict[str, Any] = self.get("/version")["release"]
-            if facts["id"] == release:
-                return facts
+            found = ask()
+            if found[key] == release:
+                return found
             time.sleep(0.2)
         sys.exit(f"staging did not come to {release} in two minutes. See {self.work / '.mlops' / 'local'}.")
 
+    def served(self, release: str) -> dict[str, Any]:
+        """Wait until the server answers with a release."""
+        facts: dict[str, Any] = self.until(release, lambda: self.get("/version")["release"], "id")
+        return facts
+
     def answers(self, what: str, facts: dict[str, Any]) -> None:
         """Say which model answers now, and what."""
-        said = self.get("/predict", {"rows": [LIKELY_LATE]})["predictions"][0]
+        answer = self.until(facts["id"], lambda: self.get("/predict", {"rows": [LIKELY_LATE]}), "release")
+        said = answer["predictions"][0]
         probability = f"{said['probability']:.3f}"
         print(f"  {facts['id']} answers: late {str(said['prediction']).lower()}, probability {probability}", flush=True)
         self.seen.append((what, facts["id"], facts["identity"][7:19], probability))
