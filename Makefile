@@ -50,8 +50,9 @@ types: $(READY)
 test: style  ## everything that can be checked on this machine (10 minutes on 2 cores)
 	@$(MAKE) --no-print-directory --jobs 2 types tests
 
+# They run make themselves, which is not to look for the workers of this one.
 tests: $(READY)
-	pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not e2e"
+	MAKEFLAGS= MFLAGS= MAKELEVEL= pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not e2e"
 
 e2e: $(READY)  ## on a real cluster with Argo CD (20 minutes; says what it needs where there is none)
 	pytest -m e2e tests/e2e
