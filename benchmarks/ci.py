@@ -55,7 +55,8 @@ def told(what: str, run: Run) -> None:
     print(f"{what:<12}{each}{sum(seconds.values()):9.0f}{waits:9.0f}{GOALS[what]:9}")
     for job in ("check", "gate"):
         steps = {name.removeprefix("Run "): took for name, took in run.steps(job).items() if took >= 2}
-        print(f"  {job}: " + ", ".join(f"{name} {took:.0f}" for name, took in steps.items()))
+        if steps:
+            print(f"  {job}: " + ", ".join(f"{name} {took:.0f}" for name, took in steps.items()))
     assert run.results["required"] == "success", run.results
 
 
