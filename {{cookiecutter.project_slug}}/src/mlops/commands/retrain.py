@@ -74,7 +74,7 @@ def _bring(work: Settings) -> None:
                 say(f"data      data/raw/{batch.path.name} is new")
         except batches.Exhausted as error:
             say(f"data      {error}")
-    Dvc(work.root).run("pull", "--quiet", "--run-cache", "--recursive", "data/raw")
+    Dvc(work.root).run("pull", "--quiet", "--recursive", "data/raw")
 
 
 def _run(root: Path, *command: str) -> None:
