@@ -157,12 +157,12 @@ def test_through_the_commands_with_images_of_this_machine(
         back.rollback("staging", None, via="push")
     gate = Judged(project, monkeypatch, passed=True)
     with pytest.raises(Refused, match=r"image of 20130501-2 is gone"):
-        commands.promote("staging", "production", force=True, via="push")
+        commands.promote("staging", "production", force=True, wait=False, via="push")
     assert not gate.asked, "before anybody judges"
     stock = Folder(whole.settings(project))
     for content in "12":
         (tmp_path / "images" / image(content).digest.removeprefix("sha256:")).mkdir(parents=True)
     assert stock.has(record.image)
-    commands.promote("staging", "production", force=True, via="push")
+    commands.promote("staging", "production", force=True, wait=False, via="push")
     back.rollback("staging", None, via="push")
     assert "staging goes back to 20130501-1. Commit" in capsys.readouterr().out

@@ -38,7 +38,7 @@ def rollback(env: str = "staging", to: str | None = None, via: str = "push") -> 
 
 
 def promote(from_: str = "staging", to: str = "production", via: str = "push") -> None:
-    commands.promote(from_, to, force=False, via=via)
+    commands.promote(from_, to, force=False, wait=False, via=via)
 
 
 COMMANDS: list[Callable[[], None]] = [
@@ -160,19 +160,22 @@ def test_a_promotion_that_the_gate_refuses_commits_nothing(
 ) -> None:
     gate, record, before = Judged(project, monkeypatch, passed=False), project.standing(), project.trunk.tip()
     with pytest.raises(Refused, match="production is not released: the model is refused"):
-        commands.promote("staging", "production", force=True, via="push")
+        commands.promote("staging", "production", force=True, wait=False, via="push")
     assert record and gate.asked == [(record.commit, "production", before)]
     assert "all of the report" in capsys.readouterr().out
     assert project.trunk.tip() == before
     gate.report["passed"] = True
-    commands.promote("staging", "production", force=True, via="push")
+    commands.promote("staging", "production", force=True, wait=False, via="push")
     assert "Promoted 20130501-2 from staging to production, the first one there" in capsys.readouterr().out
     assert project.standing("production") == record
 
 
-def test_gitlab_has_no_pull_requests_here(project: Clone) -> None:
+def test_gitlab_asks_for_a_token_of_its_own(project: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     project.commit("GitLab", {"pyproject.toml": PROJECT["pyproject.toml"] + 'ci = "gitlab"\n'})
-    with pytest.raises(MlopsError, match=r"`ci` is 'gitlab'\. Use `--via push`"):
+    for name in ("GITLAB_TOKEN", "CI_JOB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GITHUB_TOKEN", "another forge's")
+    with pytest.raises(MlopsError, match=r"GITLAB_TOKEN.* Or use `--via push`"):
         rollback(via="pr")
 
 
