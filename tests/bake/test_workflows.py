@@ -10,10 +10,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
-from threading import Thread
 from typing import Any, ClassVar
 
 import check_jsonschema
@@ -21,6 +19,7 @@ import pytest
 import yaml
 from baking import PROJECT, BakedProject
 from jsonschema.validators import validator_for
+from loopback import Quiet, listening
 from packaging.requirements import Requirement
 from typer.main import get_command
 
@@ -216,7 +215,7 @@ def test_required_is_green_only_if_every_job_is() -> None:
     assert [pair for pair, passed in green.items() if passed] == [("success", "success")]
 
 
-class Statuses(BaseHTTPRequestHandler):
+class Statuses(Quiet):
     """A forge that takes commit statuses."""
 
     taken: ClassVar[list[tuple[str, str | None, Any]]] = []
@@ -227,18 +226,13 @@ class Statuses(BaseHTTPRequestHandler):
         self.send_response(201)
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
 
 @pytest.fixture
 def statuses() -> Iterator[str]:
     """Where such a forge is."""
     Statuses.taken.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Statuses) as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with listening(Statuses) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_a_dispatched_run_tells_the_pull_request_by_a_commit_status(statuses: str) -> None:

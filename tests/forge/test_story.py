@@ -72,29 +72,30 @@ def improves(project: ForgedProject, story: Story) -> int:
     with story.step("a pull request improves the model"):
         with project.branch("better", "Grow smaller trees"):
             project.edit("params.yaml", "max_leaf_nodes: 15", "max_leaf_nodes: 4")
-        number = project.propose("better", "Grow smaller trees")
-        run = project.judged()
-        story.ran(run.expect(**GREEN))
-        story.told(run, "gate")
-        assert stages(run, "gate") == "ran"
-        (comment,) = project.forge.comments(number)
-        story.note(comment["body"])
-        assert re.search(r"^\|.*roc_auc.*\|$", comment["body"], re.MULTILINE), comment["body"]
+        number, comment = judged(project, story, "better", "Grow smaller trees", GREEN)
+        assert re.search(r"^\|.*roc_auc.*\|$", comment, re.MULTILINE), comment
         assert project.forge.statuses(project.sha())[CHECK]["status"] == "success"
     return number
 
 
+def judged(project: ForgedProject, story: Story, branch: str, title: str, results: dict[str, str]) -> tuple[int, str]:
+    """Open a pull request that trains and ends with these results; returns its number and its one comment."""
+    number = project.propose(branch, title)
+    run = project.judged()
+    story.ran(run.expect(**results))
+    story.told(run, "gate")
+    assert stages(run, "gate") == "ran"
+    (comment,) = project.forge.comments(number)
+    story.note(comment["body"])
+    return number, comment["body"]
+
+
 def degrades(project: ForgedProject, story: Story) -> None:
-    """A pull request with a worse model is red, and cannot be merged; what mends it replaces the comment."""
+    """A pull request with a worse model is red, and cannot be merged."""
     with story.step("a pull request degrades the model"):
         with project.branch("worse", "Learn from whole nations only"):
             project.edit("params.yaml", "max_leaf_nodes:", "min_samples_leaf: 100000\n  max_leaf_nodes:")
-        number = project.propose("worse", "Learn from whole nations only")
-        run = project.judged()
-        story.ran(run.expect(**RED))
-        story.told(run, "gate")
-        (comment,) = project.forge.comments(number)
-        story.note(comment["body"])
+        number, _ = judged(project, story, "worse", "Learn from whole nations only", RED)
         assert project.forge.statuses(project.sha())[CHECK]["status"] == "failure"
     with story.step("its merge is refused"):
         story.note(project.refused(number))

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from loopback import Quiet, listening
 
 TOKEN = "s3cret-token"
 REPOSITORY = "team/project"
@@ -114,7 +114,7 @@ class Forge:
 def serving() -> Iterator[Forge]:
     """Serve a forge until the test ends."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = parse_qs(parts.query)
@@ -153,16 +153,6 @@ def serving() -> Iterator[Forge]:
             self.end_headers()
             self.wfile.write(text)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    forge = Forge(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(Handler) as port:
+        forge = Forge(f"http://127.0.0.1:{port}")
         yield forge
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from loopback import Quiet, listening
 
 TOKEN = "s3cret-token"
 PROJECT = "team/models/project"
@@ -112,7 +112,7 @@ class Forge:
 def serving() -> Iterator[Forge]:
     """Serve a forge until the test ends."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             self._serve()
 
@@ -137,16 +137,6 @@ def serving() -> Iterator[Forge]:
                 return 401, {"message": "401 Unauthorized"}
             return (forge.fail[0], {"message": forge.fail[1]}) if forge.fail else None
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    forge = Forge(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(Handler) as port:
+        forge = Forge(f"http://127.0.0.1:{port}")
         yield forge
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from urllib.parse import parse_qs, urlsplit
+
+from loopback import Quiet, listening
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -66,24 +66,14 @@ def serving() -> Iterator[FakeRegistry]:
     class Handler(_Handler):
         state = registry
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    registry.host = f"127.0.0.1:{server.server_address[1]}"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with listening(Handler) as port:
+        registry.host = f"127.0.0.1:{port}"
         yield registry
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet):
     protocol_version = "HTTP/1.1"
     state: FakeRegistry
-
-    def log_message(self, *_: object) -> None:
-        pass
 
     def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
         self.send_response(status)

@@ -78,6 +78,7 @@ def test_what_is_not_known_trains(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path", ["docs/a/b.md", "README.md", "LICENSE", "tests/test_model.py", "notebooks/explore.ipynb", "renovate.json",
+             ".github/renovate.json", ".gitlab/renovate.json",
              "deploy/envs/staging/values.yaml", "deploy/envs/staging/dvc.lock", "deploy/chart/values.yaml",
              ".github/ISSUE_TEMPLATE/a.yml",
              ".github/CODEOWNERS", ".gitlab/issue_templates/a.md", ".editorconfig"],

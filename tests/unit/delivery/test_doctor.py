@@ -8,13 +8,12 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from unittest.mock import ANY
 
 import pytest
+from loopback import Quiet, listening
 from unit.delivery import registry_server
 from unit.delivery.world import Clone
 
@@ -481,7 +480,7 @@ def forge(header: str, value: str, answers: Mapping[str, Any], asked: list[str] 
 
     asked = [] if asked is None else asked
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             asked.append(path)
@@ -497,18 +496,8 @@ def forge(header: str, value: str, answers: Mapping[str, Any], asked: list[str] 
             self.end_headers()
             self.wfile.write(text)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
+from loopback import Quiet, listening
 from unit.delivery.project import settings
 from unit.delivery.world import Clone
 
@@ -139,28 +138,16 @@ def served(clone: Clone, record: Record) -> Iterator[None]:
     """A server that answers /version, held by this process as its reconciler would."""
     told = {"release": {"id": record.id, "identity": record.identity, "commit": record.commit}}
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
             self.wfile.write(json.dumps(told).encode())
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
     place = settings(clone)
-    try:
-        with local_state.hold(place, "staging"):
-            port = server.server_address[1]
-            local_state.write(place, "staging", Running(os.getpid(), port, "log", record.id, record.commit))
-            yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(Handler) as port, local_state.hold(place, "staging"):
+        local_state.write(place, "staging", Running(os.getpid(), port, "log", record.id, record.commit))
+        yield
 
 
 def test_a_local_server_counts_from_when_it_began_to_serve(clone: Clone) -> None:

@@ -32,6 +32,8 @@ FILES = (
     ".github/dependabot.yml",
     ".editorconfig",
     "renovate.json",
+    ".github/renovate.json",
+    ".gitlab/renovate.json",
 )
 # What DVC reads wherever it lies, but for ENVS: the lock there is a release's, and .dvcignore hides it.
 PIPELINE = ("*.dvc", "dvc.yaml", "dvc.lock", "params.yaml")

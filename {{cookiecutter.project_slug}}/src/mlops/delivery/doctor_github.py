@@ -9,7 +9,7 @@ from urllib.parse import quote
 from mlops.delivery import doctor_github_envs as envs
 from mlops.delivery import doctor_github_main as main
 from mlops.delivery.doctor import RELEASE_TOKEN, Finding, no, ok, unknown
-from mlops.delivery.doctor_rest import Answer, Rest
+from mlops.delivery.doctor_rest import Answer, Rest, refused
 from mlops.delivery.layout import FIRST
 
 SCOPES = ("repo", "public_repo")  # a classic token has one of them, or writes nothing
@@ -109,16 +109,8 @@ def judge(seen: Seen, about: About) -> list[Finding]:
 
 def token(variable: str, repository: str, repo: Answer) -> Finding:
     """Judge whether the token is accepted and what its account may do; the token itself is never shown."""
-    if repo.status == 401:
-        return no("token", f"{variable} is not accepted: it has ended, or belongs to another forge.", "Make a new one.")
-    if repo.status == 404:
-        return no(
-            "token",
-            f"{variable} sees no {repository!r}: {repo.why}.",
-            "Correct the remote's address, or let the token see this repository: contents and pull requests.",
-        )
-    if not repo.ok:
-        return unknown("token", f"{variable}: {repo.why}.", "Run again.")
+    if wrong := refused(variable, repository, repo, "let the token see this repository: contents and pull requests."):
+        return wrong
     scopes = [scope.strip() for scope in repo.headers.get("X-OAuth-Scopes", "").split(",") if scope.strip()]
     may = repo.table.get("permissions") or {}
     if not may:

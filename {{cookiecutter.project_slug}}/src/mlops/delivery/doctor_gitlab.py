@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mlops.delivery.doctor import RELEASE_TOKEN, Finding, no, ok, unknown
-from mlops.delivery.doctor_rest import Answer, Rest
+from mlops.delivery.doctor_rest import Answer, Rest, refused
 
 DEVELOPER = 30
 ROLES = {10: "Guest", 15: "Planner", 20: "Reporter", 30: "Developer", 40: "Maintainer", 50: "Owner"}
@@ -97,16 +97,8 @@ def judge(seen: Seen, variable: str, path: str, branch: str) -> list[Finding]:
 
 def token(variable: str, path: str, itself: Answer, project: Answer) -> Finding:
     """Judge whether the token is accepted and what it may do; the token itself is never shown."""
-    if project.status == 401:
-        return no("token", f"{variable} is not accepted: it has ended, or belongs to another forge.", "Make a new one.")
-    if project.status == 404:
-        return no(
-            "token",
-            f"{variable} sees no {path!r}: {project.why}.",
-            "Correct the remote's address, or make a project access token there: scope `api`, role Maintainer.",
-        )
-    if not project.ok:
-        return unknown("token", f"{variable}: {project.why}.", "Run again.")
+    if wrong := refused(variable, path, project, "make a project access token there: scope `api`, role Maintainer."):
+        return wrong
     scopes = [str(scope) for scope in itself.table.get("scopes") or ()]
     if itself.ok and NEEDED not in scopes:
         says = f"{variable} has the scopes {', '.join(scopes) or 'none'} and cannot open merge requests."

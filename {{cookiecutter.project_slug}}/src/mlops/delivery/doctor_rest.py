@@ -11,6 +11,8 @@ from urllib.parse import urljoin, urlsplit
 # Not inside `get`: two threads that import it at once may each find half of it.
 import requests
 
+from mlops.delivery.doctor import Finding, no, unknown
+
 SECONDS = (3.05, 10.0)  # to connect, to answer
 AT_ONCE = 8
 HOPS = 3
@@ -49,6 +51,24 @@ class Answer:
             return f"the forge does not answer{said}"
         known = {401: "the token is not accepted", 403: "the token may not see it", 404: "the forge shows none"}
         return f"{known.get(self.status, 'the forge is in trouble')} ({self.status}{said})"
+
+
+def refused(variable: str, repository: str, answer: Answer, do: str) -> Finding | None:
+    """Judge a token to which a repository is not shown; None where it is.
+
+    Args:
+        variable: The environment variable that holds the token.
+        repository: What was asked for.
+        answer: What came.
+        do: What helps where the forge shows no such repository.
+    """
+    if answer.status == 401:
+        return no("token", f"{variable} is not accepted: it has ended, or belongs to another forge.", "Make a new one.")
+    if answer.status == 404:
+        return no(
+            "token", f"{variable} sees no {repository!r}: {answer.why}.", f"Correct the remote's address, or {do}"
+        )
+    return None if answer.ok else unknown("token", f"{variable}: {answer.why}.", "Run again.")
 
 
 class Rest:
