@@ -62,6 +62,7 @@ class GitLabProject(LivingProject):
         )
         log = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
         assert "This GitLab CI configuration is invalid" not in log, log
+        assert done.returncode == 0 or ENDS.search(log), log
         assert TOKEN not in log
         return Pipeline({job: end for end, job in ENDS.findall(log)}, log)
 

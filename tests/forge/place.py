@@ -22,7 +22,10 @@ OURS = {
 }
 WANTED = ("FORGE_URL", "FORGE_API", "FORGE_TOKEN_DEV", "FORGE_TOKEN_BOT", "FORGE_TOKEN_REVIEWER")
 # What jobs may see of this machine: how to reach packages, and folders that outlast a job.
-SEEN = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "PIP_INDEX_URL", "UV_INDEX_URL", "HTTPS_PROXY", "NO_PROXY")
+SEEN = (
+    *("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"),
+    *("PIP_INDEX_URL", "UV_INDEX_URL", "HTTPS_PROXY", "NO_PROXY"),
+)
 MISSING = f"""The tier of the forge needs a Git forge that speaks GitHub's API and runs workflows, such as Gitea. Either
 - set {", ".join(WANTED)}: a forge on which the token of DEV may make
   repositories, and two further users (their names: FORGE_DEV, FORGE_BOT, FORGE_REVIEWER; default dev, bot, reviewer).
