@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from baking import bake
+from filelock import FileLock
 from living import LivingProject, living
 
+Make = Callable[[Path], LivingProject]
 ANSWERS = {"project_name": "Own table", "example_data": "no", "repository_url": "https://git.example.com/team/own.git"}
 
 
@@ -19,11 +22,32 @@ def envs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def unused(tmp_path_factory: pytest.TempPathFactory, envs: Path) -> LivingProject:
+def made_once(tmp_path_factory: pytest.TempPathFactory, envs: Path) -> Callable[[str, Make], LivingProject]:
+    """Make a project in a folder that all workers of this run share, by whoever needs it first."""
+
+    def once(name: str, make: Make) -> LivingProject:
+        folder = tmp_path_factory.getbasetemp().parent / name
+        made = folder.with_suffix(".made")
+        with FileLock(folder.with_suffix(".lock")):
+            if not made.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                made.write_text(make(folder).path.name, encoding="utf-8")
+        return living(folder / made.read_text(encoding="utf-8"), envs)
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def unused(made_once: Callable[[str, Make], LivingProject], envs: Path) -> LivingProject:
     """A project without example data, as baked but for its bytecode, so that no copy compiles it again."""
-    project = living(bake(tmp_path_factory.mktemp("unused"), **ANSWERS).path, envs)
-    project.run("python", "-m", "compileall", "-q", "src")
-    return project
+
+    def make(folder: Path) -> LivingProject:
+        project = living(bake(folder, **ANSWERS).path, envs)
+        project.run("python", "-m", "compileall", "-q", "src")
+        return project
+
+    return made_once("unused", make)
 
 
 @pytest.fixture
@@ -33,18 +57,21 @@ def fresh(unused: LivingProject, tmp_path: Path) -> LivingProject:
 
 
 @pytest.fixture(scope="session")
-def released(unused: LivingProject, tmp_path_factory: pytest.TempPathFactory) -> LivingProject:
+def released(unused: LivingProject, made_once: Callable[[str, Make], LivingProject]) -> LivingProject:
     """A project with a table of its own and an origin, trained and released once; copy it before changing it."""
-    folder = tmp_path_factory.mktemp("released")
-    project = unused.copy(folder)
-    sales(0, 2400).to_csv(folder / "sales.csv", index=False)
-    project.mlops("contract", "infer", str(folder / "sales.csv"), "--target", "returned")
-    project.mlops("data", "add", str(folder / "sales.csv"))
-    project.dvc("repro")
-    project.commit("First model")
-    project.publish(folder / "origin.git")
-    project.mlops("release", "--env", "staging")
-    return project
+
+    def make(folder: Path) -> LivingProject:
+        project = unused.copy(folder)
+        sales(0, 2400).to_csv(folder / "sales.csv", index=False)
+        project.mlops("contract", "infer", str(folder / "sales.csv"), "--target", "returned")
+        project.mlops("data", "add", str(folder / "sales.csv"))
+        project.dvc("repro")
+        project.commit("First model")
+        project.publish(folder / "origin.git")
+        project.mlops("release", "--env", "staging")
+        return project
+
+    return made_once("released", make)
 
 
 @pytest.fixture

@@ -68,16 +68,16 @@ def untag(project: LivingProject) -> None:
 
 
 def lower(project: LivingProject) -> None:
-    """Nor may it switch the gate off, warn only, override it, or ask for more rows."""
+    """Nor may it ask for more rows, switch the gate off or override it: all three at once change nothing."""
     text = (project.path / "gates.yaml").read_text(encoding="utf-8")
-    for change in (
-        text.replace("slices: {margin: 0.05}", "slices: {margin: 0.05, min_rows: 5000}"),
-        text + "  slices: {mode: off, reason: in the way}\n",
-        text + "overrides:\n  - {gate: slices, reviewer: me, reason: in the way, expires: 2999-12-31}\n",
-    ):
-        (project.path / "gates.yaml").write_text(change, encoding="utf-8")
-        project.mlops("gate", "--base", "origin/main", expect=1)
-        assert blocked(project)[0] == ("gates.yaml of the base branch", ["slices"])
+    lowered = (
+        text.replace("slices: {margin: 0.05}", "slices: {margin: 0.05, min_rows: 5000}")
+        + "  slices: {mode: off, reason: in the way}\n"
+        + "overrides:\n  - {gate: slices, reviewer: me, reason: in the way, expires: 2999-12-31}\n"
+    )
+    (project.path / "gates.yaml").write_text(lowered, encoding="utf-8")
+    project.mlops("gate", "--base", "origin/main", expect=1)
+    assert blocked(project)[0] == ("gates.yaml of the base branch", ["slices"])
     (project.path / "gates.yaml").write_text(text, encoding="utf-8")
 
 

@@ -37,7 +37,7 @@ LIKELY_LATE = {
 }
 FIRST = {"learning_rate": "0.1", "max_iter": "40", "max_leaf_nodes": "15"}
 WORSE = {"learning_rate": "0.1", "max_iter": "2", "max_leaf_nodes": "4"}
-BETTER = {"learning_rate": "0.05", "max_iter": "150", "max_leaf_nodes": "15"}
+BETTER = {"learning_rate": "0.1", "max_iter": "80", "max_leaf_nodes": "15"}
 
 
 class Demo:
@@ -196,15 +196,15 @@ def tell(demo: Demo) -> None:
     demo.run("mlops", "gate", "--base", "origin/main", shows=("NO", "BLOCK", "mlops:"), expect=1)
     demo.seen.append(("worse, a pull request", "refused", "", ""))
 
-    demo.step("A pull request that makes it better: more trees, smaller steps")
+    demo.step("A pull request that makes it better: more trees")
     demo.git("switch", "--quiet", "main")
     demo.git("switch", "--quiet", "--create", "better")
     params(demo, BETTER)
     demo.run("dvc", "repro", shows=("evaluate:",))
-    demo.commit("Train longer in smaller steps")
+    demo.commit("Train twice as many trees")
     demo.run("mlops", "gate", "--base", "origin/main", shows=("YES", "pass   champion"))
     demo.git("switch", "--quiet", "main")
-    demo.git("merge", "--quiet", "--no-ff", "--message", "Merge pull request: train longer in smaller steps", "better")
+    demo.git("merge", "--quiet", "--no-ff", "--message", "Merge pull request: train twice as many trees", "better")
     demo.git("push", "--quiet", "origin", "main")
     demo.run("mlops", "release", "--env", "staging", shows=("gate", "image", "Released", "commit"))
     demo.answers("better, merged", demo.served(record(demo)["id"]))
