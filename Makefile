@@ -27,6 +27,7 @@ $(READY): requirements.txt | $(UV)
 	@UV_VENV_CLEAR=1 $(UV) venv --quiet --python "$(PYTHON)" $(VENV)
 	@$(UV) pip sync $(QUIET) --python $(VENV) --require-hashes requirements.txt
 	@$(VENV)/bin/python scripts/helm.py >/dev/null || true  # it says what only some tests will miss
+	@$(VENV)/bin/python scripts/prometheus.py >/dev/null || true  # the same
 	@touch $@
 
 .uv/bin/uv: $(PROJECT)/requirements/uv.txt
