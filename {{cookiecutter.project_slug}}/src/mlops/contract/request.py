@@ -22,12 +22,21 @@ HINTS = 20
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with one value; `value` is its repr, None where the column is restricted."""
+    """What is wrong with one value; `value` is its repr, None where the column is restricted.
+
+    `rule` says it to people, `kind` names it in one word.
+    """
 
     row: int
     column: str
     value: str | None
     rule: str
+    kind: str
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The column and the kind; without the column where that is the client's text."""
+        return ("" if self.kind == "unknown" else self.column), self.kind
 
     def __str__(self) -> str:
         shown = f" {self.value}" if self.value is not None else ""
@@ -79,23 +88,25 @@ class Checker:
             for name in given:
                 if name not in self.known:
                     told += 1
-                    yield Finding(row, _cut(name), None, self._why_not(name, hint=told <= HINTS))
+                    yield Finding(row, _cut(name), None, *self._why_not(name, hint=told <= HINTS))
 
-    def _why_not(self, name: str, *, hint: bool) -> str:
+    def _why_not(self, name: str, *, hint: bool) -> tuple[str, str]:
         for column in self.contract.columns:
             if column.name == name:
                 role = "the target" if "target" in column.roles else "excluded"
-                return f"is {role} and has no place in a request. Leave it out."
+                return f"is {role} and has no place in a request. Leave it out.", "unwanted"
         near = f" {did_you_mean(_cut(name), [column.name for column in self.requested])}" if hint else ""
-        return f"is no column of the contract.{near}"
+        return f"is no column of the contract.{near}", "unknown"
 
     def _column(self, column: Column, values: list[Json]) -> tuple[Array, list[Finding], list[Finding]]:
         array, bad = convert(self.contract, column, values)
-        refused = [_finding(column, item.row, item.value, f"{item.rule}.") for item in bad]
+        refused = [_finding(column, item.row, item.value, f"{item.rule}.", "type") for item in bad]
         if column.required_in_request:
             known_bad = {item.row for item in bad}
             missing = [int(row) for row in np.flatnonzero(nulls(array)) if row not in known_bad]
-            refused += [Finding(row, column.name, None, "is required but missing or null.") for row in missing]
+            refused += [
+                Finding(row, column.name, None, "is required but missing or null.", "missing") for row in missing
+            ]
         warned: list[Finding] = []
         for rule in column.rules:
             if rule.kind != "unique":
@@ -111,7 +122,7 @@ def check(contract: Contract, rows: Sequence[Mapping[str, Json]]) -> Checked:
 
 def _broken(column: Column, rule: Rule, array: Array, values: list[Json]) -> list[Finding]:
     rows = np.flatnonzero(breaches(rule, column.kind, array))
-    return [_finding(column, int(row), values[row], wording(rule)) for row in rows]
+    return [_finding(column, int(row), values[row], wording(rule), rule.kind) for row in rows]
 
 
 def wording(rule: Rule) -> str:
@@ -131,8 +142,8 @@ def wording(rule: Rule) -> str:
     }[rule.kind]
 
 
-def _finding(column: Column, row: int, value: Any, rule: str) -> Finding:
-    return Finding(row, column.name, None if column.restricted else _shown(value), rule)
+def _finding(column: Column, row: int, value: Any, rule: str, kind: str) -> Finding:
+    return Finding(row, column.name, None if column.restricted else _shown(value), rule, kind)
 
 
 def _shown(value: Any) -> str:

@@ -12,6 +12,7 @@ from mlops.serving.log import event
 
 # Below this a thread costs more than the answer; above it other clients would wait too long.
 INLINE_BYTES = 16 * 1024
+BUSY, LOADING = [("", "busy")], [("", "loading")]
 CLOSE = (b"connection", b"close")
 
 
@@ -43,7 +44,7 @@ class App:
         try:
             await respond(send, 200, await self._bounded(scope, receive))
         except Refusal as refusal:
-            event("request", "warning", status=refusal.status, refused=refusal.log)
+            event("request", "warning", status=refusal.status, refused=refusal.places)
             await refuse(send, refusal.status, refusal.detail)
         except MlopsError as error:
             event("request", "error", status=500, error=place(error))
@@ -58,7 +59,7 @@ class App:
         if scope["method"] != "POST":
             raise Refusal(405, "send rows to /predict by POST")
         if self.state.busy >= self.state.limit:
-            raise Refusal(503, f"{self.state.limit} requests are being answered already; try again in a second")
+            raise Refusal(503, f"{self.state.limit} requests are being answered already; try again in a second", BUSY)
         self.state.busy += 1
         try:
             return await self._answer(await read_body(scope, receive))
@@ -68,7 +69,7 @@ class App:
     async def _answer(self, body: bytes) -> bytes:
         predictor = self.state.predictor
         if predictor is None:
-            raise Refusal(503, "the model is being loaded and verified; try again in a second")
+            raise Refusal(503, "the model is being loaded and verified; try again in a second", LOADING)
         if len(body) <= INLINE_BYTES:
             return predictor.answer(body)
         return await asyncio.to_thread(predictor.answer, body)

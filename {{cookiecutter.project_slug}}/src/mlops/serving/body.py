@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 MAX_ROWS = 1000
 MAX_BYTES = 8 * 2**20
 
 
+# What the server writes down of a request that it refuses for its form.
+FORMS = {400: "body", 405: "method", 408: "slow", 413: "too_long", 415: "compressed", 422: "body"}
+
+
 class Refusal(Exception):
     """A request that is not answered with a prediction.
 
-    `detail` is what the client reads; `log` is what the server writes down, never a value of a row. A detail that is
-    one sentence speaks of the request's form and serves for both.
+    `detail` is what the client reads; `places` is what the server writes down and counts: columns of the contract and
+    the rules that are broken, each a word, with no column for a fault of the request's form. No text of the client.
     """
 
-    def __init__(self, status: int, detail: Any, log: Any = None) -> None:
+    def __init__(self, status: int, detail: Any, places: Iterable[tuple[str, str]] = ()) -> None:
         super().__init__(status)
         self.status = status
         self.detail = detail
-        self.log = detail if log is None and isinstance(detail, str) else log
+        self.places = tuple(sorted(set(places))) or (("", FORMS[status]),)
 
 
 def rows_of(body: bytes) -> list[dict[str, Any]]:

@@ -11,12 +11,25 @@ from typing import Any
 import numpy as np
 
 from mlops.contract.columns import Json, to_columns
+from mlops.contract.model import Scalar
 from mlops.contract.request import Checked, Checker, Finding
 from mlops.serving.body import Refusal, rows_of
+from mlops.serving.profile import NAME as PROFILE
+from mlops.serving.profile import Profile, load_profile
 from mlops.serving.record import Facts, sha256_of, verify
 from mlops.serving.scorer import Scorer
 
 SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The bytes of an answer, and what they were made of."""
+
+    body: bytes
+    checked: Checked
+    scores: np.ndarray
+    labels: Sequence[Scalar]
 
 
 @dataclass(frozen=True)
@@ -27,6 +40,7 @@ class Predictor:
     checker: Checker
     model_sha256: str
     release: Facts | None = None
+    profile: Profile | None = None
 
     @classmethod
     def load(cls, bundle: Path, release: Facts | None = None, threads: int = 1) -> Predictor:
@@ -38,7 +52,9 @@ class Predictor:
         if release is not None:
             verify(bundle, release)
         scorer = Scorer.load(bundle, threads)
-        return cls(scorer, Checker(scorer.contract), sha256_of(bundle / "model.onnx"), release)
+        told = bundle / PROFILE
+        profile = load_profile(told) if told.is_file() else None
+        return cls(scorer, Checker(scorer.contract), sha256_of(bundle / "model.onnx"), release, profile)
 
     @property
     def version(self) -> dict[str, Any]:
@@ -60,6 +76,10 @@ class Predictor:
         self.scorer.scores(to_columns(self.scorer.contract, {name: [None] for name in names}, names), 1)
 
     def answer(self, body: bytes) -> bytes:
+        """Answer the body of a request, and keep nothing but the answer."""
+        return self.predict(body).body
+
+    def predict(self, body: bytes) -> Answer:
         """Answer the body of a request.
 
         Raises:
@@ -71,17 +91,18 @@ class Predictor:
         if checked.refusals:
             raise _refused(checked.refusals)
         scores = self.scorer.scores(checked.columns, len(rows))
+        labels = self.scorer.predictions(scores)
         found = {
-            "predictions": list(self._predictions(checked, scores)),
+            "predictions": list(self._predictions(checked, scores, labels)),
             "release": self.release["id"] if self.release else None,
             "warnings": [_told(warning) for warning in checked.warnings],
         }
-        return json.dumps(found, allow_nan=False).encode()
+        return Answer(json.dumps(found, allow_nan=False).encode(), checked, scores, labels)
 
-    def _predictions(self, checked: Checked, scores: np.ndarray) -> Iterator[dict[str, Any]]:
+    def _predictions(self, checked: Checked, scores: np.ndarray, labels: Sequence[Scalar]) -> Iterator[dict[str, Any]]:
         task = self.scorer.task
         ids: Sequence[Json] = checked.ids or [None] * len(scores)
-        for label, score, name in zip(self.scorer.predictions(scores), scores.tolist(), ids, strict=True):
+        for label, score, name in zip(labels, scores.tolist(), ids, strict=True):
             answer: dict[str, Any] = {"prediction": label}
             if task.task == "binary":
                 answer["probability"] = score[1]
@@ -96,8 +117,7 @@ def _refused(findings: Sequence[Finding]) -> Refusal:
     detail = [_told(finding) for finding in findings[:SHOWN]]
     if len(findings) > SHOWN:
         detail.append({"message": f"… and {len(findings) - SHOWN} more"})
-    places = sorted({(finding.column, finding.rule) for finding in findings[:SHOWN]})
-    return Refusal(422, detail, [{"column": column, "rule": rule} for column, rule in places])
+    return Refusal(422, detail, {finding.place for finding in findings})
 
 
 def _told(finding: Finding) -> dict[str, Any]:
