@@ -1,0 +1,1 @@
+"""What the rows of a window have to look like, and how far others are from it."""
