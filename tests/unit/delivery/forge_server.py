@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,6 +27,8 @@ class Forge:
     merging: list[dict[str, Any]] = field(default_factory=list)
     comments: list[dict[str, Any]] = field(default_factory=list)
     dispatched: list[tuple[str, str]] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    lists_by_workflow: bool = True
     asked: list[str] = field(default_factory=list)
     me: str = "release-bot"
     refusing: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -47,6 +50,8 @@ class Forge:
             branch = query["head"][0].partition(":")[2]
             shown = [] if self.hidden_until_post else self.pulls
             return 200, [p for p in shown if p["state"] == query["state"][0] and p["head"]["ref"] == branch]
+        if path == f"{base}/actions/runs" or (self.lists_by_workflow and path.endswith("/runs")):
+            return 200, {"workflow_runs": self.runs[::-1]}
         if path == "/user":
             return (
                 (200, {"login": self.me}) if self.me else (403, {"message": "Resource not accessible by integration"})
@@ -71,6 +76,7 @@ class Forge:
             return 201, body
         if path.endswith("/dispatches"):
             self.dispatched.append((path.split("/")[-2], body["ref"]))
+            self.ran(path.split("/")[-2], body.get("inputs", {}), datetime.now(UTC))
             return 204, None
         if path.endswith("/comments"):
             self.comments.append(self._comment(int(path.split("/")[-2]), self.me, body["body"]))
@@ -90,6 +96,13 @@ class Forge:
             return 404, {"message": "Not Found"}
         found.update(body)
         return 200, found
+
+    def ran(self, workflow: str, inputs: dict[str, str], at: datetime, status: str = "queued") -> None:
+        """Let a workflow run; its name is what `run-name` of retrain.yml says."""
+        title = "Retrain (look)" if inputs.get("dry_run") == "true" else "Retrain"
+        made = {"id": len(self.runs) + 1, "path": f"{workflow}@refs/heads/main", "head_branch": "main"}
+        told = {"status": status, "created_at": at.isoformat(), "display_title": title, "inputs": inputs}
+        self.runs.append(made | told)
 
     def said_by(self, login: str, number: int, text: str) -> None:
         """Let a person comment on a pull request."""

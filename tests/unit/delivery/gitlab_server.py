@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -13,6 +14,7 @@ from loopback import Quiet, listening
 
 TOKEN = "s3cret-token"
 PROJECT = "team/models/project"
+TRIGGER = "s3cret-trigger"
 NUMBER = 7
 TIP = "c" * 40
 NOON = "2026-01-01T12:00:00.000Z"
@@ -29,6 +31,7 @@ class Forge:
     statuses: list[dict[str, Any]] = field(default_factory=list)
     merging: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    pipelines: list[dict[str, Any]] = field(default_factory=list)
     fail: tuple[int, Any] | None = None
     merge_answers: list[tuple[int, str]] = field(default_factory=list)
     green: bool = False
@@ -46,6 +49,11 @@ class Forge:
                 return 200, {"id": NUMBER, "path_with_namespace": PROJECT}
             case "GET", ["projects", _, "repository", "branches", name]:
                 return 200, {"name": name, "commit": {"id": TIP}}
+            case "GET", ["projects", _, "pipelines"]:
+                return 200, [p for p in self.pipelines[::-1] if p["name"] == query["name"]]
+            case "POST", ["projects", _, "trigger", "pipeline"] if body["token"] == TRIGGER:
+                self.ran(body["inputs"], datetime.now(UTC))
+                return 201, self.pipelines[-1]
             case "GET", ["projects", _, "merge_requests"]:
                 shown = [] if self.hidden_until_post else self.requests
                 return 200, [
@@ -71,6 +79,12 @@ class Forge:
                 self.status(sha, body["name"], body["state"], body["description"])
                 return 201, self.statuses[-1]
         return 404, {"message": "404 Not Found"}
+
+    def ran(self, inputs: dict[str, str], at: datetime, status: str = "pending") -> None:
+        """Let a pipeline run; its name is what `workflow: name` of .gitlab-ci.yml says."""
+        name = "Retrain (look)" if inputs["dry_run"] == "yes" else "Retrain"
+        made = {"id": len(self.pipelines) + 1, "name": name, "status": status, "created_at": at.isoformat()}
+        self.pipelines.append(made | {"inputs": inputs})
 
     def note(self, number: int, author: dict[str, Any], text: str) -> dict[str, Any]:
         """Let somebody write a note."""
@@ -133,7 +147,9 @@ def serving() -> Iterator[Forge]:
             self.wfile.write(text)
 
         def _no(self) -> tuple[int, Any] | None:
-            if self.headers["PRIVATE-TOKEN"] != TOKEN:
+            given = self.headers["PRIVATE-TOKEN"]
+            # A token that may not write is refused even where another one would do.
+            if given is not None if self.path.endswith("/trigger/pipeline") else given != TOKEN:
                 return 401, {"message": "401 Unauthorized"}
             return (forge.fail[0], {"message": forge.fail[1]}) if forge.fail else None
 

@@ -1,0 +1,64 @@
+"""What a retraining is started for, in harmless words, and the note on main that silences it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from datetime import date
+
+CONTEXT = "mlops/retrain"  # of the commit status that says when somebody looked
+LONGEST, SHORT, HASH = 200, 72, 6
+NAMES = 5
+# A forge, a shell and a terminal act on none of these letters.
+ACTING = re.compile(r"[^\w .,:=()-]+")
+SIGN = " | "
+
+
+def harmless(text: str, longest: int = LONGEST) -> str:
+    """Keep of a text, in one line, what no forge and no shell acts upon; cut at a length."""
+    words = " ".join(ACTING.sub(" ", text).split())
+    return words if len(words) <= longest else f"{words[: longest - 1].rstrip()}…"
+
+
+def cause_of(alerts: Iterable[tuple[str, str]]) -> str:
+    """Name the alerts, each with its columns.
+
+    Args:
+        alerts: pairs of an alert's name and its column, "" for none; anybody may have written them.
+    """
+    columns: dict[str, set[str]] = {}
+    for name, column in alerts:
+        columns.setdefault(harmless(name, SHORT) or "unnamed", set()).add(harmless(column, SHORT))
+    return harmless("alert " + ", ".join(_told(name, found - {""}) for name, found in sorted(columns.items())))
+
+
+def _told(name: str, columns: set[str]) -> str:
+    some = sorted(columns)[:NAMES]
+    more = f" and {len(columns) - NAMES} more" if len(columns) > NAMES else ""
+    return f"{name} ({', '.join(some)}{more})" if some else name
+
+
+def key(cause: str) -> str:
+    """Give the name of a cause in a note; of a long one it has the beginning, and a hash of the whole."""
+    text = harmless(cause, len(cause) + 1) or "no cause"
+    if len(text) <= SHORT:
+        return text
+    return f"{text[: SHORT - HASH - 1]}~{hashlib.sha256(text.encode()).hexdigest()[:HASH]}"
+
+
+def note(cause: str, day: date, newest: str, why: str) -> str:
+    """Write the description of the commit status: cause, day, the newest batch that was looked at, what came of it."""
+    return SIGN.join((key(cause), f"{day:%Y-%m-%d}", harmless(newest, 30) or "no batch", why))
+
+
+def names(description: str, cause: str) -> bool:
+    """Tell whether a note is on a cause."""
+    return description.split(SIGN)[0] == key(cause)
+
+
+def looked(description: str, cause: str, newest: str) -> str:
+    """Give the day on which somebody looked at a batch for a cause; "" where the note is on another."""
+    parts = description.split(SIGN)
+    same = len(parts) >= 3 and names(description, cause) and parts[2] == (harmless(newest, 30) or "no batch")
+    return parts[1] if same else ""
