@@ -37,6 +37,14 @@ class Window(BaseModel):
     sliding: int
 
 
+class Monitoring(BaseModel):
+    """What the reference profile holds beside each input as a whole."""
+
+    model_config = ConfigDict(extra="forbid")
+    slices: list[str] = []
+    bins: int = Field(default=10, ge=2, le=50)
+
+
 class Params(BaseModel):
     """The content of params.yaml, closed: a key that nothing reads is an error."""
 
@@ -47,6 +55,7 @@ class Params(BaseModel):
     label_delay: str = "0d"
     split: Split
     window: Literal["expanding"] | Window = "expanding"
+    monitoring: Monitoring = Monitoring()
     model: dict[str, Any] = {}
 
     @property

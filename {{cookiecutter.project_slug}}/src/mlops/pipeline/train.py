@@ -1,20 +1,26 @@
-"""Stage `train`: fit, convert, write the bundle, and see that the server would say the same."""
+"""Stage `train`: fit, convert, write the bundle, see that the server would say the same, and keep what it says."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mlops.contract.columns import to_columns
 from mlops.contract.model import Contract
+from mlops.contract.task import load_task
 from mlops.data import table
+from mlops.monitoring import reference
 from mlops.pipeline import bundle, convert, dataset, parity, prepare, smoke
 from mlops.pipeline.fit import Fitted, fit
 from mlops.pipeline.labels import encode
+from mlops.pipeline.measures import Floats
+from mlops.pipeline.params import Params
 from mlops.pipeline.params import load as load_params
 from mlops.pipeline.served import serve
 from mlops.pipeline.stage import run
 from mlops.pipeline.texts import gate_metric
+from mlops.serving.profile import NAME
 from mlops.settings import Settings
 
 PARITY_ROWS, ALONE_ROWS = 5000, 50
@@ -27,7 +33,9 @@ def _work(settings: Settings) -> str:
     fitted = fit(settings, agreed, params, prepared.train, known)
     graph = convert.to_onnx(settings, fitted)
     bundle.write(settings, agreed, params, fitted, graph, prepared.split, prepared.batches, settings.bundle)
-    apart = check_parity(settings, agreed, fitted, spread(prepared.test, PARITY_ROWS), gate_metric(settings.root))
+    held_out = spread(prepared.test, reference.ROWS)
+    apart, scores = check_parity(settings, agreed, fitted, held_out, gate_metric(settings.root))
+    write_profile(settings, agreed, params, held_out, scores)
     untested = smoke.write(settings.bundle)
     empty = [feature.name for feature in fitted.features if feature.constant]
     warning = f"; always null and so a constant: {', '.join(empty)}" if empty else ""
@@ -40,32 +48,60 @@ def _work(settings: Settings) -> str:
 
 def spread(rows: pd.DataFrame, most: int) -> pd.DataFrame:
     """Take rows at even distances: a table may be sorted by its target."""
-    at = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64))
-    return rows.iloc[at].reset_index(drop=True)
+    return rows.iloc[places(len(rows), most)].reset_index(drop=True)
 
 
-def check_parity(settings: Settings, agreed: Contract, fitted: Fitted, test: pd.DataFrame, metric: str) -> float:
-    """Compare the bundle in the serving environment with the estimator here, on test rows and edge rows."""
+def places(rows: int, most: int) -> NDArray[np.int64]:
+    """Give the numbers of rows at even distances."""
+    return np.unique(np.linspace(0, rows - 1, min(most, rows)).astype(np.int64))
+
+
+def check_parity(
+    settings: Settings, agreed: Contract, fitted: Fitted, test: pd.DataFrame, metric: str
+) -> tuple[float, Floats]:
+    """Compare the bundle in the serving environment with the estimator here, on test rows and edge rows.
+
+    Returns:
+        The share of compared rows that differ, and what the bundle said of all test rows.
+    """
     raw = table.to_json(test, agreed)
     edges = parity.edge_rows(agreed, raw)
+    both = {name: [*raw[name], *values] for name, values in edges.items()}
+    served = serve(settings, both, len(test) + parity.EDGES)
+    few = {name: values[:ALONE_ROWS] for name, values in both.items()}
+    alone = serve(settings, few, min(ALONE_ROWS, len(served)), "--one-by-one")
+    parity.check_alone(alone, served[:ALONE_ROWS])
+    at = places(len(test), PARITY_ROWS)
+    looked_at = test.iloc[at].reset_index(drop=True)
     function = dataset.features_function(settings)
     # Test rows go the way of training here and the way of a request there; edge rows have only the latter.
     frame = pd.concat(
         [
-            dataset.features(function, agreed, test),
+            dataset.features(function, agreed, looked_at),
             dataset.frame_of(function, to_columns(agreed, edges), parity.EDGES),
         ],
         ignore_index=True,
     )
-    both = {name: [*raw[name], *values] for name, values in edges.items()}
-    served = serve(settings, both, len(frame))
-    few = {name: values[:ALONE_ROWS] for name, values in both.items()}
-    alone = serve(settings, few, min(ALONE_ROWS, len(frame)), "--one-by-one")
-    parity.check_alone(alone, served[:ALONE_ROWS])
-    apart = parity.check(fitted, frame, served)
-    truth = encode(test[agreed.target.name], fitted.classes)
-    parity.check_metric(metric, truth, fitted.scores(frame.head(len(test))), served[: len(test)], fitted.threshold)
-    return apart
+    apart = parity.check(fitted, frame, np.concatenate([served[at], served[len(test) :]]))
+    truth = encode(looked_at[agreed.target.name], fitted.classes)
+    expected = fitted.scores(frame.head(len(at)))
+    parity.check_metric(metric, truth, expected, served[at], fitted.threshold)
+    return apart, served[: len(test)]
+
+
+def write_profile(settings: Settings, agreed: Contract, params: Params, test: pd.DataFrame, scores: Floats) -> None:
+    """Write the reference profile of a bundle that is there already.
+
+    Args:
+        settings: where the bundle is.
+        agreed: the contract.
+        params: by which columns drift is judged, and in how many bins.
+        test: typed rows.
+        scores: what the bundle says of them, in the serving environment.
+    """
+    task, asked = load_task(settings.bundle / "task.json"), params.monitoring
+    made = reference.of_rows(test, agreed, task, scores, slices=asked.slices, bins=asked.bins)
+    made.dump(settings.bundle / NAME)
 
 
 if __name__ == "__main__":
