@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 MAX_ROWS = 1000
 MAX_BYTES = 8 * 2**20
+Key = Literal["rows", "outcomes"]
+SHAPES: dict[Key, tuple[str, str, str]] = {
+    "rows": ('{"rows": [{column: value, ...}, ...]}', "column names and values", "row"),
+    "outcomes": ('{"outcomes": [{"prediction_id": text, "outcome": value}, ...]}', "an id and an outcome", "outcome"),
+}
 
 
 # What the server writes down of a request that it refuses for its form.
@@ -34,21 +39,31 @@ def rows_of(body: bytes) -> list[dict[str, Any]]:
     Raises:
         Refusal: The bytes are no JSON (400), or JSON of another shape (422).
     """
-    document = _parse(body)
-    if not isinstance(document, dict) or set(document) != {"rows"}:
-        raise Refusal(422, 'the body must be {"rows": [{column: value, ...}, ...]} and have no other key')
-    rows = document["rows"]
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ROWS:
-        raise Refusal(422, f"'rows' must be a list of 1 to {MAX_ROWS} rows")
-    for number, row in enumerate(rows):
-        if not isinstance(row, dict):
-            raise Refusal(422, f"row {number} must be an object of column names and values")
-    return rows
+    return items_of(body, "rows")
 
 
-def _parse(body: bytes) -> Any:
+def items_of(body: bytes, key: Key) -> list[dict[str, Any]]:
+    """Read a body that is a list of objects under one key.
+
+    Raises:
+        Refusal: The bytes are no JSON (400), or JSON of another shape (422).
+    """
+    form, what, item = SHAPES[key]
+    document = _parse(body, form)
+    if not isinstance(document, dict) or set(document) != {key}:
+        raise Refusal(422, f"the body must be {form} and have no other key")
+    items = document[key]
+    if not isinstance(items, list) or not 1 <= len(items) <= MAX_ROWS:
+        raise Refusal(422, f"{key!r} must be a list of 1 to {MAX_ROWS} {key}")
+    for number, found in enumerate(items):
+        if not isinstance(found, dict):
+            raise Refusal(422, f"{item} {number} must be an object of {what}")
+    return items
+
+
+def _parse(body: bytes, form: str) -> Any:
     if not body.strip():
-        raise Refusal(400, 'the body is empty: send {"rows": [{column: value, ...}, ...]}')
+        raise Refusal(400, f"the body is empty: send {form}")
     try:
         document = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
         if b"\\u" in body:

@@ -37,11 +37,12 @@ class Exposition(Collector):
         requests, release = self.telemetry.requests, self.telemetry.release
         numbers = requests.tally.total()
         found = counters(requests.tally, numbers)
-        for name, family in counters(release.tally, release.tally.total()).items() if release else ():
-            if name in found:
-                found[name].samples += family.samples
+        own = counters(release.tally, release.tally.total()).values() if release else ()
+        for family in (*own, *self.telemetry.elsewhere.families()):
+            if family.name in found:
+                found[family.name].samples += family.samples
             else:
-                found[name] = family
+                found[family.name] = family
         yield from found.values()
         yield from requests.histogram(numbers)
         yield GaugeMetricFamily("mlops_requests_in_flight", "Requests being answered.", max(0.0, numbers[IN_FLIGHT]))

@@ -19,6 +19,7 @@ from mlops.contract.model import Contract, Scalar
 from mlops.contract.request import Finding
 from mlops.contract.task import Task
 from mlops.serving.exposition import Exposition, facts, references
+from mlops.serving.metrics_elsewhere import Elsewhere
 from mlops.serving.metrics_outcomes import Outcomes
 from mlops.serving.metrics_requests import REFUSALS, WARNINGS, Requests
 from mlops.serving.metrics_rows import Columns, Rows
@@ -41,6 +42,7 @@ class Telemetry:
         self.requests = Requests(shared)
         self.release: Released | None = None
         self.feedback_enabled = False
+        self.elsewhere = Elsewhere(shared)
 
     def loaded(
         self, contract: Contract, task: Task, profile: Profile | None, release: Facts | None, model: str
@@ -83,7 +85,7 @@ class Telemetry:
         """Count one outcome of a prediction.
 
         Args:
-            release: The release that predicted; another one than this server's has other bins and is left out.
+            release: The release that predicted; `elsewhere` counts for another one than this server's.
             slices: The row's slices as in labels, "column=value"; those that the profile does not know are left out.
             score: For binary the probability of the positive class, for multiclass the predicted class, else the number.
             outcome: For binary whether it was the positive class, for multiclass the class, else the number.

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from mlops.contract.columns import Json, to_columns
+from mlops.contract.columns import to_columns
 from mlops.contract.model import Scalar
 from mlops.contract.request import Checked, Checker, Finding
 from mlops.serving.body import Refusal, rows_of
+from mlops.serving.feedback_record import Recorder
 from mlops.serving.profile import NAME as PROFILE
 from mlops.serving.profile import Profile, load_profile
 from mlops.serving.record import Facts, sha256_of, verify
@@ -41,6 +42,7 @@ class Predictor:
     model_sha256: str
     release: Facts | None = None
     profile: Profile | None = None
+    recorder: Recorder | None = None
 
     @classmethod
     def load(cls, bundle: Path, release: Facts | None = None, threads: int = 1) -> Predictor:
@@ -92,17 +94,20 @@ class Predictor:
             raise _refused(checked.refusals)
         scores = self.scorer.scores(checked.columns, len(rows))
         labels = self.scorer.predictions(scores)
+        named = self.recorder.ids(body, rows, checked.columns, scores, labels) if self.recorder else ()
         found = {
-            "predictions": list(self._predictions(checked, scores, labels)),
+            "predictions": list(self._predictions(checked, scores, labels, named)),
             "release": self.release["id"] if self.release else None,
             "warnings": [_told(warning) for warning in checked.warnings],
         }
         return Answer(json.dumps(found, allow_nan=False).encode(), checked, scores, labels)
 
-    def _predictions(self, checked: Checked, scores: np.ndarray, labels: Sequence[Scalar]) -> Iterator[dict[str, Any]]:
+    def _predictions(
+        self, checked: Checked, scores: np.ndarray, labels: Sequence[Scalar], named: Sequence[str]
+    ) -> Iterator[dict[str, Any]]:
         task = self.scorer.task
-        ids: Sequence[Json] = checked.ids or [None] * len(scores)
-        for label, score, name in zip(labels, scores.tolist(), ids, strict=True):
+        none = [None] * len(scores)
+        for label, score, name, signed in zip(labels, scores.tolist(), checked.ids or none, named or none, strict=True):
             answer: dict[str, Any] = {"prediction": label}
             if task.task == "binary":
                 answer["probability"] = score[1]
@@ -110,6 +115,8 @@ class Predictor:
                 answer["probabilities"] = dict(zip(task.classes, score, strict=True))
             if name is not None:
                 answer["id"] = name
+            if signed is not None:
+                answer["prediction_id"] = signed
             yield answer
 
 
