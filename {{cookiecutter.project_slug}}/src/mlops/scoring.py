@@ -36,7 +36,7 @@ def score(
         flags: Further flags of `python -m mlops.serving.score`.
 
     Returns:
-        float64: (n, k) probabilities in the order of the task's classes, or (n,) for regression.
+        float64: (n, k) probabilities in the order of the task's classes, or (n,) for regression; a flag may add rows.
 
     Raises:
         MlopsError: The bundle needs a column that `raw` lacks, or cannot score these rows; with the process's reason.

@@ -67,10 +67,9 @@ def check_parity(
     raw = table.to_json(test, agreed)
     edges = parity.edge_rows(agreed, raw)
     both = {name: [*raw[name], *values] for name, values in edges.items()}
-    served = serve(settings, both, len(test) + parity.EDGES)
-    few = {name: values[:ALONE_ROWS] for name, values in both.items()}
-    alone = serve(settings, few, min(ALONE_ROWS, len(served)), "--one-by-one")
-    parity.check_alone(alone, served[:ALONE_ROWS])
+    n = len(test) + parity.EDGES
+    served, alone = np.split(serve(settings, both, n, "--alone", str(ALONE_ROWS)), [n])
+    parity.check_alone(alone, served[: len(alone)])
     at = places(len(test), PARITY_ROWS)
     looked_at = test.iloc[at].reset_index(drop=True)
     function = dataset.features_function(settings)

@@ -36,16 +36,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     to = parser.add_mutually_exclusive_group(required=True)
     to.add_argument("--out", type=Path, help="NumPy file to write: (n, k) or, for regression, (n,)")
     to.add_argument("--timing", action="store_true", help='answer lines "ROWS REPEATS" with the least seconds')
-    parser.add_argument("--one-by-one", action="store_true", help="score each row as a request of its own")
+    told = "score the first ALONE rows once more after all others, each as a request of its own"
+    parser.add_argument("--alone", type=int, default=0, help=told)
     options = parser.parse_args(arguments)
-    how = one_by_one if options.one_by_one else score
     try:
         n, raw = _read(options.rows)
         scorer = Scorer.load(options.bundle)
         if options.timing:
             answer_times(scorer, raw, n)
         else:
-            np.save(options.out, how(scorer, raw, n))
+            alone = min(options.alone, n)
+            parts = [score(scorer, raw, n)] + ([one_by_one(scorer, raw, alone)] if alone else [])
+            np.save(options.out, np.concatenate(parts))
     except MlopsError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return error.exit_code
@@ -70,7 +72,7 @@ def score(scorer: Scorer, raw: dict[str, Any], n: int) -> np.ndarray:
 
 
 def one_by_one(scorer: Scorer, raw: dict[str, Any], n: int) -> np.ndarray:
-    """Score n rows, each without the others."""
+    """Score the first n rows, each without the others."""
     rows = ({name: values[row : row + 1] for name, values in raw.items()} for row in range(n))
     return np.concatenate([score(scorer, row, 1) for row in rows])
 
