@@ -71,6 +71,21 @@ def try_(rows: Annotated[int, typer.Option(help="Training rows to sample.", min=
 
 
 @app.command()
+def backtest(
+    first: Annotated[
+        int | None, typer.Option(help="How many batches the first model has; default the source's first day, or 2.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder for backtest.json and backtest.svg.")] = Path(
+        "reports/backtest"
+    ),
+) -> None:
+    """Replay the batches as they came: what never, always or on drift training anew would have cost."""
+    from mlops.commands import backtest as command
+
+    command.backtest(first, out)
+
+
+@app.command()
 def gate(
     base: Annotated[str | None, typer.Option(help="Whose bar counts; default the main branch.")] = None,
     env: Env = "staging",

@@ -69,7 +69,16 @@ def unseen(standing: Incumbent, rows: pd.DataFrame) -> pd.DataFrame:
     Raises:
         MlopsError: Fewer than 30 % of the rows remain.
     """
-    seen = _keys(standing.data)[trained_on(standing.task, standing.data)]
+    return fresh(standing.task, standing.data, rows)
+
+
+def fresh(task: Task, data: Dataset, rows: pd.DataFrame) -> pd.DataFrame:
+    """Drop the rows that a model was trained on; `data` holds all rows, read by its own contract.
+
+    Raises:
+        MlopsError: Fewer than 30 % of the rows remain.
+    """
+    seen = _keys(data)[trained_on(task, data)]
     kept = rows[~keys(rows).isin(seen)]
     if len(kept) < ENOUGH * len(rows):
         raise MlopsError(
