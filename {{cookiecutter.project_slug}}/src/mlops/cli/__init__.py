@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from mlops.cli import cluster, delivery, forge, model
+from mlops.cli import cluster, delivery, forge, model, monitoring
 from mlops.contract.errors import MlopsError
 
 # Heavy imports live inside commands: `mlops --help` answers at once.
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for part in (model.app, forge.app, delivery.app, cluster.app):
+for part in (model.app, monitoring.app, forge.app, delivery.app, cluster.app):
     app.add_typer(part)
 
 

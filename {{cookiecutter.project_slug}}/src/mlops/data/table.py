@@ -140,10 +140,11 @@ def _iso(times: np.ndarray[Any, Any], column: Column) -> np.ndarray[Any, Any]:
 
 def to_columns(frame: pd.DataFrame, contract: Contract) -> Columns:
     """Turn a typed table into the arrays that `features()` gets, as a server would from its JSON."""
-    return {column.name: _array(frame[column.name], column) for column in contract.inputs}
+    return {column.name: array(frame[column.name], column) for column in contract.inputs}
 
 
-def _array(values: pd.Series[Any], column: Column) -> np.ndarray[Any, Any]:
+def array(values: pd.Series[Any], column: Column) -> np.ndarray[Any, Any]:
+    """Turn a typed column into the array that `features()` gets."""
     if column.kind in ("date", "timestamp"):
         return values.to_numpy(dtype="datetime64[us]")
     if column.kind == "string":

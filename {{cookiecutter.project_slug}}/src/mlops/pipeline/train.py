@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from mlops.contract.columns import to_columns
 from mlops.contract.model import Contract
 from mlops.contract.task import load_task
 from mlops.data import table
+from mlops.data.sample import evenly, spread
 from mlops.monitoring import reference
 from mlops.pipeline import bundle, convert, dataset, parity, prepare, smoke
 from mlops.pipeline.fit import Fitted, fit
@@ -46,16 +46,6 @@ def _work(settings: Settings) -> str:
     )
 
 
-def spread(rows: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Take rows at even distances: a table may be sorted by its target."""
-    return rows.iloc[places(len(rows), most)].reset_index(drop=True)
-
-
-def places(rows: int, most: int) -> NDArray[np.int64]:
-    """Give the numbers of rows at even distances."""
-    return np.unique(np.linspace(0, rows - 1, min(most, rows)).astype(np.int64))
-
-
 def check_parity(
     settings: Settings, agreed: Contract, fitted: Fitted, test: pd.DataFrame, metric: str
 ) -> tuple[float, Floats]:
@@ -70,7 +60,7 @@ def check_parity(
     n = len(test) + parity.EDGES
     served, alone = np.split(serve(settings, both, n, "--alone", str(ALONE_ROWS)), [n])
     parity.check_alone(alone, served[: len(alone)])
-    at = places(len(test), PARITY_ROWS)
+    at = evenly(len(test), PARITY_ROWS)
     looked_at = test.iloc[at].reset_index(drop=True)
     function = dataset.features_function(settings)
     # Test rows go the way of training here and the way of a request there; edge rows have only the latter.
