@@ -38,14 +38,14 @@ class Server:
         )
         self.lines: list[dict[str, Any]] = []
         self.started = self.wait_for(until)
-        self.port = int(self.started["address"].rpartition(":")[2])
+        self.port = int(self.started["mlops.address"].rpartition(":")[2])
 
     def wait_for(self, event: str) -> dict[str, Any]:
         """Read the log up to an event; the end of the log is a failure."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(json.loads(line))
-            if self.lines[-1]["event"] == event:
+            if self.lines[-1]["event.action"] == event:
                 return self.lines[-1]
         raise AssertionError(f"no {event!r}; {self.lines}, {self.process.stderr and self.process.stderr.read()}")
 

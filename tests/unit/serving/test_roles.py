@@ -105,7 +105,11 @@ def test_restricted_values_reach_no_message_and_no_log(bundle: Path) -> None:
     assert (warned.status, refused.status) == (200, 422)
     assert b"SECRET" not in warned.body + refused.body
     assert "SECRET" not in str(server.lines)
-    assert [line["status"] for line in server.lines if line["event"] == "request"] == [422, 500]
+    assert [line["http.response.status_code"] for line in server.lines if line["event.action"] == "request"] == [
+        200,
+        422,
+        500,
+    ]
 
 
 def test_openapi_describes_the_rows_by_their_roles(server: Server) -> None:

@@ -90,7 +90,7 @@ def test_a_term_signal_lets_clients_finish_and_ends_with_0(bundle: Path) -> None
         assert (late.status, late.getheader("connection")) == (422, "close")
         late.read()
         assert server.end() == 0
-    assert server.lines[-1]["event"] == "stop"
+    assert server.lines[-1]["event.action"] == "stop"
 
 
 def test_a_server_is_alive_but_not_ready_while_it_loads(tmp_path: Path) -> None:

@@ -50,10 +50,10 @@ def test_a_server_of_this_release_passes_and_each_change_is_named(
     with serving(bundle, "--release", str(release)) as server:
         url = f"http://127.0.0.1:{server.port}"
         code, lines = run(capsys, bundle, url, release)
-        rows = [line for line in lines if line["event"] == "smoke-row"]
-        assert (code, lines[-1]["rows"], len(rows)) == (0, len(rows), len(rows))
+        rows = [line for line in lines if line["event.action"] == "smoke-row"]
+        assert (code, lines[-1]["mlops.rows"], len(rows)) == (0, len(rows), len(rows))
         assert len(rows) >= 5
-        assert all("sent" not in line for line in rows)
+        assert all("mlops.sent" not in line for line in rows)
 
         document = json.loads((bundle / "smoke.json").read_text())
         for key in [key for key in document["predictions"][1] if key != "id"]:
@@ -64,23 +64,23 @@ def test_a_server_of_this_release_passes_and_each_change_is_named(
             (copy / "smoke.json").write_text(json.dumps(mutant))
             code, lines = run(capsys, copy, url, release)
             assert code == 1
-            assert f"row 1: {key}" in lines[-1]["reason"]
-            assert "row 2" not in lines[-1]["reason"]
-            (wrong,) = [line for line in lines if line.get("faults")]
-            assert wrong["sent"] == document["rows"][1]
+            assert f"row 1: {key}" in lines[-1]["message"]
+            assert "row 2" not in lines[-1]["message"]
+            (wrong,) = [line for line in lines if line.get("mlops.faults")]
+            assert wrong["mlops.sent"] == document["rows"][1]
             with pytest.raises(MlopsError, match=f"row 1: {key}.* In training the model answered otherwise"):
                 examples.require_expected(Predictor.load(bundle).answer, copy)
 
         (tmp_path / "smoke.json").write_text(json.dumps({**document, "predictions": [{"x": 1}] * len(rows)}))
         code, lines = run(capsys, tmp_path, url, release)
-        assert (code, lines[-1]["reason"].count("row "), lines[-1]["reason"][-4:]) == (1, smoke.FEW, "more")
+        assert (code, lines[-1]["message"].count("row "), lines[-1]["message"][-4:]) == (1, smoke.FEW, "more")
 
         refused = tmp_path / "refused"
         refused.mkdir()
         document["rows"][2]["no such column"] = 1
         (refused / "smoke.json").write_text(json.dumps(document))
         code, lines = run(capsys, refused, url, release)
-        assert (code, "row 2: status 422" in lines[-1]["reason"]) == (1, True)
+        assert (code, "row 2: status 422" in lines[-1]["message"]) == (1, True)
         with pytest.raises(MlopsError, match="row 2 is refused"):
             examples.require_expected(Predictor.load(bundle).answer, refused)
 
@@ -115,7 +115,7 @@ def test_another_release_is_waited_for_and_then_named(
     with serving(bundle, "--release", str(old)) as server:
         code, lines = run(capsys, bundle, f"http://127.0.0.1:{server.port}", new)
     assert code == 2
-    assert "Release 20240502-1 did not answer within 0 seconds; last seen: release 20240501-1" in lines[-1]["reason"]
+    assert "Release 20240502-1 did not answer within 0 seconds; last seen: release 20240501-1" in lines[-1]["message"]
 
 
 def test_another_model_under_this_name_is_a_wrong_answer(
@@ -129,7 +129,7 @@ def test_another_model_under_this_name_is_a_wrong_answer(
         with serving(bundle, "--release", str(release)) as server:
             code, lines = run(capsys, bundle, f"http://127.0.0.1:{server.port}", told)
         assert code == 1
-        assert f"{field}.sha256 is" in lines[-1]["reason"]
+        assert f"{field}.sha256 is" in lines[-1]["message"]
 
 
 def test_nobody_there(tested: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,7 +138,7 @@ def test_nobody_there(tested: dict[str, Path], tmp_path: Path, capsys: pytest.Ca
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as taken:
         port = taken.server_port
     code, lines = run(capsys, bundle, f"http://127.0.0.1:{port}", release)
-    assert (code, "refused" in lines[-1]["reason"]) == (2, True)
+    assert (code, "refused" in lines[-1]["message"]) == (2, True)
 
 
 Answer = tuple[int, Any]
@@ -249,4 +249,4 @@ def test_a_bundle_without_a_smoke_test(tmp_path: Path, capsys: pytest.CaptureFix
         if content is not None:
             (tmp_path / "smoke.json").write_text(content)
         code, lines = run(capsys, tmp_path, "http://127.0.0.1:1", release)
-        assert (code, "smoke.json: no readable rows" in lines[-1]["reason"]) == (2, True)
+        assert (code, "smoke.json: no readable rows" in lines[-1]["message"]) == (2, True)

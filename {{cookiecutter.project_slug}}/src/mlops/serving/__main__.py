@@ -17,10 +17,15 @@ from mlops.contract.errors import MlopsError
 from mlops.serving.app import place
 from mlops.serving.documents import State
 from mlops.serving.examples import require_expected
-from mlops.serving.log import event, take_over
+from mlops.serving.log import event, serves, take_over
+from mlops.serving.metrics import Telemetry
 from mlops.serving.predictor import Predictor
 from mlops.serving.record import read_release
 from mlops.serving.server import Server, Start, address
+from mlops.serving.tracing import start_tracing
+from mlops.serving.workers import run_workers
+
+MOST_WORKERS = 64
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,12 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     take_over()
     try:
-        _serve(options)
+        if options.workers > 1:
+            run_workers(_command(options), _listener(options), options.workers, options.ready_fd)
+        else:
+            _serve(options)
     except MlopsError as error:
-        event("stop", "error", reason=str(error))
+        event("stop", "error", str(error))
         print(" ".join(str(error).split()), file=sys.stderr, flush=True)
         return error.exit_code
-    event("stop", reason="drained")
+    event("stop", message="drained")
     return 0
 
 
@@ -53,30 +61,59 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ready-fd", type=int, help=told)
     parser.add_argument("--concurrency", type=int, default=64, help="requests answered at once before 503")
     parser.add_argument("--threads", type=int, default=1, help="threads for one run of the model")
+    parser.add_argument("--workers", type=_count, default=1, help="processes that answer, each with the model")
+    parser.add_argument("--tally", type=Path, help=argparse.SUPPRESS)  # for workers: where they share their counters
+    parser.add_argument("--slot", type=int, default=0, help=argparse.SUPPRESS)  # and which of them this is
     parser.add_argument("--grace", type=float, default=10.0, help="seconds for open connections after SIGTERM")
     return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1 to {MOST_WORKERS}")
+    return number
+
+
+def _command(options: argparse.Namespace) -> list[str]:
+    """Write the flags of a worker: all that were given, but for the socket and the parent's pipe."""
+    own = {"host", "port", "fd", "ready_fd", "workers", "tally", "slot"}
+    given = [(name, value) for name, value in vars(options).items() if name not in own and value is not None]
+    return [part for name, value in given for part in (f"--{name.replace('_', '-')}", str(value))]
 
 
 def _serve(options: argparse.Namespace) -> None:
     began = time.monotonic()
     release = read_release(options.release) if options.release else None
     listener = _listener(options)
-    state = State(limit=options.concurrency)
+    name = str(release["id"]) if release else ""
+    serves(name)
+    shared = None if options.tally is None else (options.tally, options.slot)
+    state = State(limit=options.concurrency, telemetry=Telemetry(shared), tracing=start_tracing(name))
 
     def load() -> None:
         predictor = Predictor.load(options.bundle, release, options.threads)
         _warm_up(predictor)
         require_expected(predictor.answer, options.bundle)
+        scorer = predictor.scorer
+        state.telemetry.loaded(scorer.contract, scorer.task, predictor.profile, release, predictor.model_sha256)
         state.predictor = predictor
 
     async def ready() -> None:
         version = state.predictor.version if state.predictor else {}
-        event("start", address=address(listener), seconds=round(time.monotonic() - began, 2), **version)
+        event(
+            "start" if shared is None else "worker-start",
+            address=address(listener),
+            seconds=round(time.monotonic() - began, 2),
+            **version,
+        )
         if options.ready_fd is not None:
             await _tell(options.ready_fd, version, server)
 
     server = Server(state, Start(load, ready, shared=options.fd is not None, grace=options.grace))
     asyncio.run(server.serve([listener]))
+    if state.tracing is not None:
+        state.tracing.close()
 
 
 def _listener(options: argparse.Namespace) -> socket.socket:
@@ -100,7 +137,9 @@ def _warm_up(predictor: Predictor) -> None:
     try:
         predictor.warm_up()
     except MlopsError as error:
-        event("warm-up", "warning", error=place(error), message="the model has no answer to a row of nulls")
+        kind, where = place(error)
+        told = {"error.type": kind, "error.message": where}
+        event("warm-up", "warning", "the model has no answer to a row of nulls", **told)
 
 
 async def _tell(descriptor: int, version: dict[str, Any], server: Server) -> None:

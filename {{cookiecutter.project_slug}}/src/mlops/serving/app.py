@@ -1,19 +1,20 @@
-"""The HTTP surface: a lean route for `/predict`, FastAPI for the rest."""
+"""The HTTP surface: lean routes for `/predict` and `/metrics`, FastAPI for the rest."""
 
 from __future__ import annotations
 
 import asyncio
 
 from mlops.contract.errors import MlopsError
-from mlops.serving.asgi import Message, Receive, Scope, Send, read_body, refuse, respond
+from mlops.serving.asgi import Receive, Scope, Send, read_body, refuse, respond
 from mlops.serving.body import Refusal
 from mlops.serving.documents import State, documented
-from mlops.serving.log import event
+from mlops.serving.exchange import CLIENT_LEFT, Exchange
+from mlops.serving.metrics_requests import METRICS, PREDICT
+from mlops.serving.predictor import Predictor
 
 # Below this a thread costs more than the answer; above it other clients would wait too long.
 INLINE_BYTES = 16 * 1024
 BUSY, LOADING = [("", "busy")], [("", "loading")]
-CLOSE = (b"connection", b"close")
 
 
 class App:
@@ -25,34 +26,45 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; while draining, tell the client to come back on another connection."""
-        if scope["type"] == "http":
-            send = self._closing(send)
-            if scope["path"] == "/predict":
-                await self._predict(scope, receive, send)
-                return
-        await self.rest(scope, receive, send)
+        if scope["type"] != "http":
+            await self.rest(scope, receive, send)
+            return
+        exchange = Exchange(scope, self.state.telemetry, self.state.tracing)
+        try:
+            await self._route(exchange, scope, receive, exchange.sender(send, self._draining))
+        finally:
+            exchange.end()
 
-    def _closing(self, send: Send) -> Send:
-        async def closing(message: Message) -> None:
-            if self.state.draining and message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), CLOSE]
-            await send(message)
+    def _draining(self) -> bool:
+        return self.state.draining
 
-        return closing
+    async def _route(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        if exchange.route == PREDICT:
+            await self._predict(exchange, scope, receive, send)
+        elif exchange.route == METRICS and scope["method"] == "GET":
+            await self._metrics(scope, send)
+        else:
+            await self.rest(scope, receive, send)
 
-    async def _predict(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _metrics(self, scope: Scope, send: Send) -> None:
+        accept = dict(scope["headers"]).get(b"accept", b"").decode("latin-1")
+        text, kind = await asyncio.to_thread(self.state.telemetry.exposition, accept)
+        await respond(send, 200, text, (b"content-type", kind.encode()))
+
+    async def _predict(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await respond(send, 200, await self._bounded(scope, receive))
         except Refusal as refusal:
-            event("request", "warning", status=refusal.status, refused=refusal.places)
+            exchange.refused(refusal.places)
+            self.state.telemetry.refused(refusal.places)
             await refuse(send, refusal.status, refusal.detail)
         except MlopsError as error:
-            event("request", "error", status=500, error=place(error))
+            exchange.failed(*place(error))
             await refuse(send, 500, str(error))
         except ConnectionError:
-            event("request", "warning", status=499, refused="the client left")
+            exchange.status = CLIENT_LEFT
         except Exception as error:
-            event("request", "error", status=500, error=place(error))
+            exchange.failed(*place(error))
             await refuse(send, 500, f"the server failed on this request ({type(error).__name__})")
 
     async def _bounded(self, scope: Scope, receive: Receive) -> bytes:
@@ -71,16 +83,21 @@ class App:
         if predictor is None:
             raise Refusal(503, "the model is being loaded and verified; try again in a second", LOADING)
         if len(body) <= INLINE_BYTES:
-            return predictor.answer(body)
-        return await asyncio.to_thread(predictor.answer, body)
+            return self._counted(predictor, body)
+        return await asyncio.to_thread(self._counted, predictor, body)
+
+    def _counted(self, predictor: Predictor, body: bytes) -> bytes:
+        answer = predictor.predict(body)
+        self.state.telemetry.predicted(answer.checked.columns, answer.scores, answer.labels, answer.checked.warnings)
+        return answer.body
 
 
-def place(error: BaseException) -> str:
+def place(error: BaseException) -> tuple[str, str]:
     """Name the kind of an error and the line that raised it; its text may quote a row and is left out."""
     cause = error.__cause__ or error
-    trace = cause.__traceback__
+    trace, kind = cause.__traceback__, type(cause).__name__
     if trace is None:
-        return type(cause).__name__
+        return kind, kind
     while trace.tb_next is not None:
         trace = trace.tb_next
-    return f"{type(cause).__name__} at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+    return kind, f"{kind} at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

@@ -59,9 +59,9 @@ def _too_long() -> Refusal:
     return Refusal(413, f"the body is longer than {MAX_BYTES} bytes: send fewer rows at once")
 
 
-async def respond(send: Send, status: int, body: bytes) -> None:
-    """Send JSON bytes as the whole answer."""
-    headers = [JSON, (b"content-length", str(len(body)).encode()), *MORE.get(status, ())]
+async def respond(send: Send, status: int, body: bytes, kind: tuple[bytes, bytes] = JSON) -> None:
+    """Send bytes, JSON unless another content type is given, as the whole answer."""
+    headers = [kind, (b"content-length", str(len(body)).encode()), *MORE.get(status, ())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

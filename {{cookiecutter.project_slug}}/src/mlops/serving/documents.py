@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from mlops.serving.body import MAX_BYTES
+from mlops.serving.metrics import Telemetry
 from mlops.serving.predictor import Predictor
 from mlops.serving.schema import Schema, request_schema, response_schema
+from mlops.serving.tracing import Tracing
 
 WAIT = {"Retry-After": "1"}
 REFUSALS = {
@@ -30,6 +32,8 @@ class State:
     draining: bool = False
     busy: int = 0
     limit: int = 64
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    tracing: Tracing | None = None
 
 
 def documented(state: State) -> FastAPI:

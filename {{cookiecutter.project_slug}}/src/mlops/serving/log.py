@@ -1,4 +1,8 @@
-"""One JSON object a line on standard output. Names of columns appear there, their values never."""
+"""One JSON object a line on standard output, with the field names of the Elastic Common Schema (ECS).
+
+Names of columns appear there, their values never, nor any other text of a client that could hold one. What ECS has no
+field for stands under `mlops.`.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,39 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+ECS_VERSION = "8.17.0"
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+_service = {"ecs.version": ECS_VERSION, "service.name": os.environ.get("OTEL_SERVICE_NAME") or "mlops"}
 
-def event(name: str, level: str = "info", **fields: Any) -> None:
-    """Write one line; callers pass no value of a row."""
-    stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
-    line = json.dumps({"time": stamp, "level": level, "event": name, **fields}, ensure_ascii=False, default=str)
+
+def event(action: str, level: str = "info", message: str = "", **fields: Any) -> None:
+    """Write one line; callers pass no value of a row.
+
+    Args:
+        action: What happens, ECS `event.action`.
+        level: `info`, `warning` or `error`.
+        message: The same for people; the action where there is none.
+        fields: Further ones: as they are where the name has a dot, else under `mlops.`.
+    """
+    named = {name if "." in name else f"mlops.{name}": value for name, value in fields.items()}
+    write(level, message or action, {"event.action": action, **named})
+
+
+def write(level: str, message: str, fields: dict[str, Any]) -> None:
+    """Write one line with fields of ECS."""
+    stamp = datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    line = _encode({"@timestamp": stamp, "log.level": level, "message": message, **_service, **fields})
     try:
-        print(line, flush=True)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
     except OSError:
         # Whoever read the log is gone; that is no reason to fail a request, or the end.
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+
+
+def serves(release: str) -> None:
+    """Name the release in every line from here on."""
+    _service["service.version"] = release
 
 
 class JsonHandler(logging.Handler):
@@ -28,8 +55,8 @@ class JsonHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
         error = record.exc_info[0] if record.exc_info else None
-        fields = {"error": error.__name__} if error else {}
-        event("library", record.levelname.lower(), logger=record.name, message=record.getMessage(), **fields)
+        fields = {"log.logger": record.name} | ({"error.type": error.__name__} if error else {})
+        event("library", record.levelname.lower(), record.getMessage(), **fields)
 
 
 def take_over() -> None:

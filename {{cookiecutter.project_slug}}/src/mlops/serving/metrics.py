@@ -25,7 +25,7 @@ from mlops.serving.metrics_requests import REFUSALS, WARNINGS, Requests
 from mlops.serving.metrics_rows import Columns, Rows
 from mlops.serving.profile import Profile
 from mlops.serving.record import Facts
-from mlops.serving.tally import Plan, Tally
+from mlops.serving.tally import Labels, Plan, Tally
 
 NAME = "release"
 
@@ -87,7 +87,7 @@ class Telemetry:
         Args:
             release: The release that predicted; `elsewhere` counts for another one than this server's.
             slices: The row's slices as in labels, "column=value"; those that the profile does not know are left out.
-            score: For binary the probability of the positive class, for multiclass the predicted class, else the number.
+            score: For binary the chance of the positive class, for multiclass the predicted class, or the number.
             outcome: For binary whether it was the positive class, for multiclass the class, else the number.
         """
         told = self.release
@@ -137,9 +137,10 @@ class Released:
                 self.tally.add(self.warnings[place])
 
 
-def rules_of(contract: Contract) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+def rules_of(contract: Contract) -> tuple[list[Labels], list[Labels]]:
     """List for which columns and rules a request can be refused, and for which it can be warned of."""
-    refused, warned = [], []
+    refused: list[Labels] = []
+    warned: list[Labels] = []
     for column in contract.columns:
         if not column.in_request:
             refused.append((column.name, "unwanted"))

@@ -30,13 +30,14 @@ class Outcomes:
         predicted = prediction(profile)
         self.coder = Coder(predicted) if predicted and task == "binary" else None
         self.bins = bins_of(predicted)
-        names, labels = all_slices(profile), ("release", "slice")
         more: list[Labels] = [()]
+        labels: Labels = ()
         if task == "binary":
-            more, labels = [(label, outcome) for label in self.bins for outcome in "01"], (*labels, "bin", "outcome")
+            more, labels = [(label, outcome) for label in self.bins for outcome in "01"], ("bin", "outcome")
         elif task == "multiclass":
-            more, labels = [("right",), ("wrong",)], (*labels, "outcome")
-        values = [(release, name, *rest) for name in names for rest in more]
+            more, labels = [("right",), ("wrong",)], ("outcome",)
+        labels = ("release", "slice", *labels)
+        values = [(release, name, *rest) for name in all_slices(profile) for rest in more]
         metrics = {"binary": (OUTCOMES, BELOW), "multiclass": (OUTCOMES,), "regression": (OUTCOMES, ERROR, SQUARED)}
         self.places = {name: plan.family(name, TEXTS[name], labels, values) for name in metrics[task]}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from mlops.serving.tally import IN_FLIGHT, Plan, Tally
+from mlops.serving.tally import IN_FLIGHT, Labels, Plan, Tally
 
 NAME = "requests"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -45,7 +45,7 @@ class Requests:
         self.tally.numbers[IN_FLIGHT] = 0.0
 
     def began(self) -> None:
-        """Count a request that is being answered."""
+        """Count a request that is being answered; none for these very metrics."""
         self.tally.add(IN_FLIGHT)
 
     def ended(self, route: str, status: int, seconds: float) -> None:
@@ -55,7 +55,7 @@ class Requests:
         first = self.durations[route]
         numbers = self.tally.numbers
         with self.tally.lock:
-            numbers[IN_FLIGHT] -= 1
+            numbers[IN_FLIGHT] -= route != METRICS
             numbers[place] += 1
             numbers[first + bisect_left(BUCKETS, seconds)] += 1
             numbers[first + len(BUCKETS) + 1] += seconds
@@ -74,12 +74,16 @@ class Requests:
         yield family
 
 
-REFUSALS = (
+REFUSALS: tuple[str, str, Labels] = (
     "mlops_refusals",
     "Requests refused, by column of the contract and broken rule; without a column for their form.",
     ("column", "rule"),
 )
-WARNINGS = ("mlops_warnings", "Requests answered with a warning, by column and rule.", ("column", "rule"))
+WARNINGS: tuple[str, str, Labels] = (
+    "mlops_warnings",
+    "Requests answered with a warning, by column and rule.",
+    ("column", "rule"),
+)
 
 
 def route_of(path: str) -> str:

@@ -49,10 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             more = f"; and {len(faults) - FEW} more" if len(faults) > FEW else ""
             raise Refused(f"Release {facts['id']} answers wrongly: {'; '.join(faults[:FEW])}{more}")
     except MlopsError as error:
-        event("smoke", "error", reason=str(error))
+        event("smoke", "error", str(error))
         print(" ".join(str(error).split()), file=sys.stderr, flush=True)
         return error.exit_code
-    event("smoke", release=facts["id"], rows=len(examples), message="every answer is as expected")
+    event("smoke", message="every answer is as expected", release=facts["id"], rows=len(examples))
     return 0
 
 
@@ -96,7 +96,7 @@ def asked(
         finally:
             connection.close()
         if reason != seen:
-            event("smoke-wait", release=facts["id"], reason=reason)
+            event("smoke-wait", message=reason, release=facts["id"])
         seen, left = reason, deadline - time.monotonic()
         if left <= 0:
             raise MlopsError(f"Release {facts['id']} did not answer within {timeout:g} seconds; last seen: {reason}.")
@@ -110,12 +110,8 @@ def _compared(connection: http.client.HTTPConnection, facts: Facts, examples: Se
     yield from _version_faults(_version(connection, facts), facts)
     for number, (row, due) in enumerate(examples):
         faults = [f"row {number}: {fault}" for fault in _row_faults(connection, facts, row, due)]
-        event(
-            "smoke-row",
-            "error" if faults else "info",
-            row=number,
-            **({"sent": row, "faults": faults} if faults else {}),
-        )
+        told: dict[str, Any] = {"sent": row, "faults": faults} if faults else {}
+        event("smoke-row", "error" if faults else "info", f"row {number}", row=number, **told)
         yield from faults
 
 
