@@ -41,6 +41,7 @@ class Settings:
     branch: str = "main"
     remote: str = "origin"
     ci: str = "github"
+    feedback: str = ".mlops/feedback/staging"
 
     @property
     def bundle(self) -> Path:

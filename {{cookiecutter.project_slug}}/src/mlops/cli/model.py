@@ -9,7 +9,9 @@ import typer
 
 app = typer.Typer()
 contract = typer.Typer(no_args_is_help=True, help="What the data is: propose a contract, judge a file by it.")
-data = typer.Typer(no_args_is_help=True, help="Batches of data/raw: add one, or bring the next of the source.")
+data = typer.Typer(
+    no_args_is_help=True, help="Batches of data/raw: add one, bring the next of the source, or make one of feedback."
+)
 app.add_typer(contract, name="contract")
 app.add_typer(data, name="data")
 
@@ -60,6 +62,21 @@ def data_next(initial: Annotated[bool, typer.Option(help="The batches of the fir
     from mlops.commands import data as command
 
     command.following(initial=initial)
+
+
+@data.command("pull")
+def data_pull(
+    from_feedback: Annotated[
+        bool, typer.Option("--from-feedback", help="From the files that servers keep: the one place there is so far.")
+    ],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where they lie; default [tool.mlops] feedback.", show_default=False)
+    ] = None,
+) -> None:
+    """Join kept inputs and outcomes to the newest batch; exit 1 if it breaks the contract."""
+    from mlops.commands import data as command
+
+    command.pull(folder)
 
 
 @app.command("try")

@@ -86,6 +86,15 @@ def add(root: Path, file: Path, name: str | None = None) -> BatchFile:
     return _track(root, name or file.stem, suffix, lambda target: shutil.copyfile(file, target))
 
 
+def add_frame(root: Path, frame: pd.DataFrame, name: str) -> BatchFile:
+    """Write a checked table to data/raw under the next number and track it with DVC.
+
+    Raises:
+        MlopsError: DVC fails.
+    """
+    return _track(root, name, ".parquet", _writer(frame))
+
+
 def _check_new(root: Path, file: Path) -> None:
     size = file.stat().st_size
     for batch in _batches(root / "data" / "raw"):

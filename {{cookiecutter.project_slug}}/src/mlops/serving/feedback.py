@@ -161,6 +161,7 @@ def _line(item: Judged, now: int) -> bytes:
     told = item.told
     assert told is not None
     found = {"at": told.at, "nonce": told.nonce.hex(), "release": told.release, "told": now, "outcome": item.outcome}
+    found |= {"late": item.result == "late"}
     return json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
 
 
