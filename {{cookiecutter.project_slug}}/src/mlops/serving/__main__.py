@@ -17,6 +17,7 @@ from mlops.contract.errors import MlopsError
 from mlops.serving.app import place
 from mlops.serving.documents import State
 from mlops.serving.examples import require_expected
+from mlops.serving.feedback_setup import Setup, add_options, attach, setup
 from mlops.serving.log import event, serves, take_over
 from mlops.serving.metrics import Telemetry
 from mlops.serving.predictor import Predictor
@@ -37,10 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     take_over()
     try:
+        feedback = setup(options)
         if options.workers > 1:
             run_workers(_command(options), _listener(options), options.workers, options.ready_fd)
         else:
-            _serve(options)
+            _serve(options, feedback)
     except MlopsError as error:
         event("stop", "error", str(error))
         print(" ".join(str(error).split()), file=sys.stderr, flush=True)
@@ -64,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=_count, default=1, help="processes that answer, each with the model")
     parser.add_argument("--tally", type=Path, help=argparse.SUPPRESS)  # for workers: where they share their counters
     parser.add_argument("--slot", type=int, default=0, help=argparse.SUPPRESS)  # and which of them this is
+    add_options(parser)
     parser.add_argument("--grace", type=float, default=10.0, help="seconds for open connections after SIGTERM")
     return parser
 
@@ -82,7 +85,7 @@ def _command(options: argparse.Namespace) -> list[str]:
     return [part for name, value in given for part in (f"--{name.replace('_', '-')}", str(value))]
 
 
-def _serve(options: argparse.Namespace) -> None:
+def _serve(options: argparse.Namespace, feedback: Setup | None) -> None:
     began = time.monotonic()
     release = read_release(options.release) if options.release else None
     listener = _listener(options)
@@ -97,6 +100,8 @@ def _serve(options: argparse.Namespace) -> None:
         require_expected(predictor.answer, options.bundle)
         scorer = predictor.scorer
         state.telemetry.loaded(scorer.contract, scorer.task, predictor.profile, release, predictor.model_sha256)
+        # Only now: what was asked so far was asked by nobody.
+        predictor, state.feedback = attach(feedback, predictor, state.telemetry)
         state.predictor = predictor
 
     async def ready() -> None:

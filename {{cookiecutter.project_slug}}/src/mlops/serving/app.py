@@ -1,20 +1,23 @@
-"""The HTTP surface: lean routes for `/predict` and `/metrics`, FastAPI for the rest."""
+"""The HTTP surface: lean routes for `/predict`, `/feedback` and `/metrics`, FastAPI for the rest."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from mlops.contract.errors import MlopsError
 from mlops.serving.asgi import Receive, Scope, Send, read_body, refuse, respond
 from mlops.serving.body import Refusal
 from mlops.serving.documents import State, documented
 from mlops.serving.exchange import CLIENT_LEFT, Exchange
-from mlops.serving.metrics_requests import METRICS, PREDICT
+from mlops.serving.feedback import OFF
+from mlops.serving.metrics_requests import FEEDBACK, METRICS, PREDICT
 from mlops.serving.predictor import Predictor
 
 # Below this a thread costs more than the answer; above it other clients would wait too long.
 INLINE_BYTES = 16 * 1024
-BUSY, LOADING = [("", "busy")], [("", "loading")]
+BUSY, LOADING, NO_KEY = [("", "busy")], [("", "loading")], [("", "no_key")]
+Answer = Callable[[bytes], Awaitable[bytes]]
 
 
 class App:
@@ -40,7 +43,9 @@ class App:
 
     async def _route(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         if exchange.route == PREDICT:
-            await self._predict(exchange, scope, receive, send)
+            await self._post(exchange, scope, receive, send, self._answer)
+        elif exchange.route == FEEDBACK:
+            await self._post(exchange, scope, receive, send, self._outcomes)
         elif exchange.route == METRICS and scope["method"] == "GET":
             await self._metrics(scope, send)
         else:
@@ -51,9 +56,9 @@ class App:
         text, kind = await asyncio.to_thread(self.state.telemetry.exposition, accept)
         await respond(send, 200, text, (b"content-type", kind.encode()))
 
-    async def _predict(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _post(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
         try:
-            await respond(send, 200, await self._bounded(scope, receive))
+            await respond(send, 200, await self._bounded(scope, receive, answer))
         except Refusal as refusal:
             exchange.refused(refusal.places)
             self.state.telemetry.refused(refusal.places)
@@ -67,14 +72,14 @@ class App:
             exchange.failed(*place(error))
             await refuse(send, 500, f"the server failed on this request ({type(error).__name__})")
 
-    async def _bounded(self, scope: Scope, receive: Receive) -> bytes:
+    async def _bounded(self, scope: Scope, receive: Receive, answer: Answer) -> bytes:
         if scope["method"] != "POST":
-            raise Refusal(405, "send rows to /predict by POST")
+            raise Refusal(405, f"send {'rows' if scope['path'] == PREDICT else 'outcomes'} to {scope['path']} by POST")
         if self.state.busy >= self.state.limit:
             raise Refusal(503, f"{self.state.limit} requests are being answered already; try again in a second", BUSY)
         self.state.busy += 1
         try:
-            return await self._answer(await read_body(scope, receive))
+            return await answer(await read_body(scope, receive))
         finally:
             self.state.busy -= 1
 
@@ -85,6 +90,13 @@ class App:
         if len(body) <= INLINE_BYTES:
             return self._counted(predictor, body)
         return await asyncio.to_thread(self._counted, predictor, body)
+
+    async def _outcomes(self, body: bytes) -> bytes:
+        if self.state.predictor is None:
+            raise Refusal(503, "the model is being loaded and verified; try again in a second", LOADING)
+        if self.state.feedback is None:
+            raise Refusal(503, OFF, NO_KEY)
+        return await asyncio.to_thread(self.state.feedback.answer, body)
 
     def _counted(self, predictor: Predictor, body: bytes) -> bytes:
         answer = predictor.predict(body)

@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from mlops.serving.body import MAX_BYTES
+from mlops.serving.feedback import Feedback
+from mlops.serving.feedback_schema import outcomes_schema, results_schema
 from mlops.serving.metrics import Telemetry
 from mlops.serving.predictor import Predictor
 from mlops.serving.schema import Schema, request_schema, response_schema
@@ -19,8 +21,8 @@ WAIT = {"Retry-After": "1"}
 REFUSALS = {
     "400": "The body is no JSON.",
     "413": f"The body is longer than {MAX_BYTES} bytes.",
-    "422": "A row breaks the contract.",
-    "503": "Busy or not ready; Retry-After says when to come back.",
+    "422": "The rows or outcomes are refused.",
+    "503": "Busy or not ready; Retry-After says when to come back. For `/feedback` also: no key is set.",
 }
 
 
@@ -34,10 +36,11 @@ class State:
     limit: int = 64
     telemetry: Telemetry = field(default_factory=Telemetry)
     tracing: Tracing | None = None
+    feedback: Feedback | None = None
 
 
 def documented(state: State) -> FastAPI:
-    """Make the FastAPI application for everything but `/predict`, which its documents name."""
+    """Make the FastAPI application for everything but `/predict` and `/feedback`, which its documents name."""
     app = FastAPI(title="mlops")
     app.add_api_route("/livez", _livez, operation_id="livez", summary="Whether the process runs")
 
@@ -57,7 +60,7 @@ def documented(state: State) -> FastAPI:
 
     def openapi() -> dict[str, Any]:
         document = generate()
-        return document if state.predictor is None else _with_predict(document, state.predictor)
+        return document if state.predictor is None else _with_posts(document, state.predictor)
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
@@ -67,19 +70,30 @@ async def _livez() -> dict[str, str]:
     return {"status": "ok"}
 
 
-def _with_predict(document: dict[str, Any], predictor: Predictor) -> dict[str, Any]:
+def _with_posts(document: dict[str, Any], predictor: Predictor) -> dict[str, Any]:
     contract, task = predictor.scorer.contract, predictor.scorer.task
-    detail = {"type": "object", "properties": {"detail": {}}, "required": ["detail"]}
-    responses = {"200": {"description": "Predictions.", "content": _content(response_schema(contract, task))}}
-    responses |= {code: {"description": text, "content": _content(detail)} for code, text in REFUSALS.items()}
-    post = {
+    predict = {
         "summary": f"Predict {task.target}",
         "operationId": "predict",
         "requestBody": {"required": True, "content": _content(request_schema(contract))},
-        "responses": responses,
+        "responses": _responses("Predictions.", response_schema(contract, task), "A row breaks the contract."),
+    }
+    feedback = {
+        "summary": f"Tell what {task.target} turned out to be",
+        "operationId": "feedback",
+        "requestBody": {"required": True, "content": _content(outcomes_schema(contract, task))},
+        "responses": _responses("What became of each outcome.", results_schema(), "The body has another form."),
     }
     info = {"title": contract.name, "version": contract.version, "description": contract.purpose}
-    return document | {"info": info, "paths": document["paths"] | {"/predict": {"post": post}}}
+    posts = {"/predict": {"post": predict}, "/feedback": {"post": feedback}}
+    return document | {"info": info, "paths": document["paths"] | posts}
+
+
+def _responses(found: str, schema: Schema, refused: str) -> dict[str, Any]:
+    detail = {"type": "object", "properties": {"detail": {}}, "required": ["detail"]}
+    refusals = {code: {"description": text, "content": _content(detail)} for code, text in REFUSALS.items()}
+    refusals["422"]["description"] = refused
+    return {"200": {"description": found, "content": _content(schema)}} | refusals
 
 
 def _content(schema: Schema) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Recorder:
         """
         issued = self.issuer.issue(self.keys.signing(), int(self.clock() * 1000), columns, scores, labels)
         if self.journal is not None:
-            self.journal.inputs(self._line(issued, body, rows))
+            self.journal.inputs(self._line(issued, body, rows), len(rows))
         return issued.ids
 
     def _line(self, issued: Issued, body: bytes, rows: Sequence[Mapping[str, Any]]) -> bytes:

@@ -66,6 +66,7 @@ def attach(made: Setup | None, predictor: Predictor, telemetry: Telemetry) -> tu
     journal = None if made.folder is None else Journal(made.folder, telemetry.feedback_dropped)
     recorder = Recorder(contract, Issuer(release, task, predictor.profile), made.keys, journal)
     seen = Seen(made.folder, made.late_after)
+    telemetry.feedback_enabled = True
     feedback = Feedback(Known(contract, task), release, made.keys, seen, journal, telemetry, made.late_after)
     return replace(predictor, recorder=recorder), feedback
 

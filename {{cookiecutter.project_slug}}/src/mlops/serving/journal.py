@@ -31,30 +31,30 @@ class Journal:
         self.folder = folder
         self.lost = lost
         self.now = now
-        self.files = {"inputs": Lines(folder / "inputs"), "outcomes": Lines(folder / "outcomes")}
-        self.waiting: list[tuple[str, bytes]] = []
+        self.files: dict[Kind, Lines] = {"inputs": Lines(folder / "inputs"), "outcomes": Lines(folder / "outcomes")}
+        self.waiting: list[tuple[str, bytes, int]] = []
         self.bytes = 0
         self.wake = threading.Condition()
         self.process = 0
         self.closed = False
 
-    def inputs(self, line: bytes) -> None:
-        """Take a line, to be written soon; where too many wait for a disk it is lost."""
+    def inputs(self, line: bytes, rows: int) -> None:
+        """Take a line of so many rows, to be written soon; where too much waits for a disk it is lost."""
         with self.wake:
             full = self.bytes + len(line) > MOST_BYTES
             if not full:
-                self.waiting.append((self._day(), line))
+                self.waiting.append((self._day(), line, rows))
                 self.bytes += len(line)
             if self.process != os.getpid():
                 self._start()
             if len(self.waiting) == 1:
                 self.wake.notify()
         if full:
-            self.lost(1)
+            self.lost(rows)
 
     def outcomes(self, lines: Sequence[bytes]) -> None:
         """Write lines."""
-        self._write("outcomes", self._day(), lines)
+        self._write("outcomes", self._day(), lines, len(lines))
 
     def close(self) -> None:
         """Write what waits."""
@@ -80,12 +80,13 @@ class Journal:
     def _flush(self) -> None:
         with self.wake:
             waiting, self.waiting, self.bytes = self.waiting, [], 0
-        for day in sorted({day for day, _ in waiting}):
-            self._write("inputs", day, [line for of, line in waiting if of == day])
+        for day in sorted({day for day, _, _ in waiting}):
+            some = [(line, rows) for of, line, rows in waiting if of == day]
+            self._write("inputs", day, [line for line, _ in some], sum(rows for _, rows in some))
 
-    def _write(self, kind: Kind, day: str, lines: Sequence[bytes]) -> None:
+    def _write(self, kind: Kind, day: str, lines: Sequence[bytes], rows: int) -> None:
         if lines and not self.files[kind].append(day, lines):
-            self.lost(len(lines))
+            self.lost(rows)
 
     def _day(self) -> str:
         return self.now().strftime("%Y%m%d")

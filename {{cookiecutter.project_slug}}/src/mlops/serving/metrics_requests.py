@@ -20,7 +20,7 @@ POSTED = (200, 400, 405, 408, 413, 415, 422, 499, 500, 503)
 STATUSES = {PREDICT: POSTED, FEEDBACK: POSTED}
 ELSE = (200, 300, 400, 404, 405, 500, 503)
 # How a request is refused for its form; a breach of the contract is counted by column and rule.
-FORMS = ("body", "busy", "compressed", "loading", "method", "slow", "too_long", "unknown")
+FORMS = ("body", "busy", "compressed", "loading", "method", "no_key", "slow", "too_long", "unknown")
 RESULTS = ("counted", "repeated", "late", "forged", "invalid")
 
 

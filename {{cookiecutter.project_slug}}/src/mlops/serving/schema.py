@@ -72,7 +72,10 @@ def response_schema(contract: Contract, task: Task) -> Schema:
         prediction["probabilities"] = {"type": "object", "properties": shares}
     if contract.id_column:
         prediction["id"] = {"description": f"The row's {contract.id_column.name!r}, where it had one."}
-    item = {"type": "object", "properties": prediction, "required": [name for name in prediction if name != "id"]}
+    always = [name for name in prediction if name != "id"]
+    told = "What `/feedback` knows the prediction by; only where the server has a key."
+    prediction["prediction_id"] = {"type": "string", "description": told}
+    item = {"type": "object", "properties": prediction, "required": always}
     warning = {"type": "object", "description": "A value outside what the model was trained on."}
     answer = {
         "predictions": {"type": "array", "items": item, "description": "One a row, in the order of the rows."},

@@ -12,12 +12,11 @@ import numpy as np
 from mlops.contract.model import Scalar
 from mlops.contract.task import Task
 from mlops.serving.bins import Coder
-from mlops.serving.profile import Profile, Slice
+from mlops.serving.profile import Profile
 from mlops.serving.slices import slicers
 from mlops.serving.token import LONGEST, Told, sign, tail
 from mlops.serving.token_keys import Key
 
-OTHER = "other"
 RANDOM = 8
 MOST_TAILS = 4096
 # What a token may be long, less its fixed part, in bytes.
@@ -39,9 +38,7 @@ class Issuer:
     def __init__(self, release: str, task: Task, profile: Profile | None) -> None:
         self.release = release
         self.task = task
-        # What the profile does not name is one more slice of its column.
-        known = slicers(profile.slices) if profile else ()
-        self.slices = [(slicer, (*slicer.names, str(Slice(slicer.column, OTHER)))) for slicer in known]
+        self.slicers = slicers(profile.slices) if profile else ()
         monitored = [column for column in profile.monitored if column.kind == "prediction"] if profile else []
         self.coder = Coder(monitored[0]) if monitored and task.task == "binary" else None
         self.tails: dict[tuple[Any, ...], bytes] = {}
@@ -87,8 +84,10 @@ class Issuer:
         return [positive] * len(labels)
 
     def _rows(self, columns: dict[str, np.ndarray], n: int) -> Iterator[tuple[str, ...]]:
-        found = [[texts[place] for place in slicer.places_of(columns)] for slicer, texts in self.slices]
-        return zip(*found, strict=True) if found else iter([()] * n)
+        """Name the slices of each row; a value that the profile does not name has none."""
+        found = [((*slicer.names, None), slicer.places_of(columns)) for slicer in self.slicers]
+        for row in range(n):
+            yield tuple(name for names, places in found if (name := names[places[row]]) is not None)
 
     def _tail(self, label: Scalar | None, slices: tuple[str, ...]) -> bytes:
         known = self.tails.get((label, slices))
