@@ -8,7 +8,9 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from pathlib import Path
+from threading import Barrier, Thread
 
 import pytest
 from unit.delivery.forge_server import Forge, serving
@@ -19,11 +21,19 @@ from unit.gates.reporting import report
 from mlops.commands import retrain as module
 from mlops.commands import retrain_words as words
 from mlops.commands.retrain import retrain
+from mlops.commands.retrain_decide import Age, Decision, Drift, Evidence, answers, decide
+from mlops.commands.retrain_look import Look, newest_of
 from mlops.commands.retrain_words import News
 from mlops.contract.errors import MlopsError, Refused
 from mlops.delivery import proposal as proposals
 from mlops.delivery.history import held, history, order_of
 from mlops.delivery.proposal import BRANCH, Proposal
+from mlops.monitoring.judge import Finding
+from mlops.serving.receiver_act import Actor
+from mlops.serving.receiver_alerts import Wish
+from mlops.serving.receiver_cause import note
+from mlops.serving.receiver_forge import Place
+from mlops.serving.receiver_github import GitHub
 
 PYPROJECT = '[project]\nname = "p"\n[tool.mlops]\npackage = "p"\nfeatures = "p.f"\nmodel = "p.m"\n'
 FILES = {
@@ -35,7 +45,13 @@ FILES = {
 POINTER = "data/raw/0002-b.csv.dvc"
 BATCHES = [{"name": "0001-a.csv", "sha256": "", "rows": 10}, {"name": "0002-b.csv", "sha256": "", "rows": 1200}]
 REPORT = report(batches=BATCHES)
+TODAY = date(2013, 5, 20)
+AGE = Age(date(2013, 5, 1), timedelta(days=45))
 NEWS = News("drift", "a" * 40, "sha256:1", ["0002-b.csv"], None, None)
+
+
+def seen(*answers: str, drift: Drift | None = None, age: Age | None = AGE, today: date = TODAY) -> Evidence:
+    return Evidence(answers, drift or Drift("0002-b.csv"), age, today)
 
 
 @dataclass
@@ -49,6 +65,7 @@ class Trained:
     identity: str = f"sha256:{hexed('2')}"
     codes: dict[str, int] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
+    evidence: Evidence = field(default_factory=lambda: seen("better"))
 
     def run(self, command: list[str], root: Path) -> int:
         self.ran.append(command[3])
@@ -90,6 +107,9 @@ def trained(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(module, "run", made.run)
     monkeypatch.setattr(module, "Dvc", NoDvc)
     monkeypatch.setattr(module, "identity", lambda _: made.identity)
+    monkeypatch.setattr(module, "evidence_of", lambda *_: made.evidence)
+    monkeypatch.setattr(module, "age_of", lambda *_: AGE)
+    monkeypatch.setattr(module, "today", lambda: made.evidence.today)
     monkeypatch.chdir(clone.path)
     return made
 
@@ -117,13 +137,21 @@ def test_a_better_model_becomes_one_commit_and_one_pull_request(trained: Trained
 
 def test_the_same_again_is_left_alone_whatever_was_released_meanwhile(trained: Trained, forge: Forge) -> None:
     retrain("drift", dry_run=False)
-    tip, asked = trained.tip(), len(forge.asked)
+    tip = trained.tip()
     trained.clone.pull()
     trained.clone.commit("Scale", {"deploy/envs/staging/values.yaml": "replicas: 3\n"})
     trained.clone.push()
     trained.ran.clear()
     retrain("a schedule", dry_run=False)
-    assert trained.tip() == tip and len(forge.asked) == asked and "push" not in trained.ran
+    assert trained.tip() == tip and len(forge.pulls) == 1 and "push" not in trained.ran
+    assert note_on(trained, forge).startswith("a schedule | 2013-05-20")
+
+
+def note_on(trained: Trained, forge: Forge) -> str:
+    """Give what was said on main's tip."""
+    (status,) = forge.statuses[trained.clone.trunk.tip()]
+    assert (status["context"], status["state"]) == ("mlops/retrain", "success")
+    return str(status["description"])
 
 
 def test_other_data_or_a_newer_main_replace_it_in_the_same_pull_request(trained: Trained, forge: Forge) -> None:
@@ -231,7 +259,7 @@ def test_what_is_not_new_is_not_proposed(
     case(trained)
     retrain("drift", dry_run=False)
     assert said in capsys.readouterr().out
-    assert trained.tip() is None and not forge.asked
+    assert trained.tip() is None and not forge.pulls and said[10:20] in note_on(trained, forge)
 
 
 def test_a_pull_request_that_could_not_be_opened_is_proposed_again(trained: Trained, forge: Forge) -> None:
@@ -322,3 +350,182 @@ def test_a_held_environment_is_named(trained: Trained) -> None:
     standings = history(clone.git, "staging", clone.trunk.tip())
     hold = held(standings, order_of(clone.git, clone.trunk.tip(), standings))
     assert "`20130501-2` was taken back by mlops" in words._held(hold) and words._held(None) == ""
+
+
+def finding(column: str = "distance", effect: float = 0.4, **more: str) -> Finding:
+    where = {"kind": "input", "slice": "", "rule": "distribution", **more}
+    return Finding(
+        column=column, rows=1200, reference=900, evidence=80.0, critical=30.0, effect=effect, least=0.01, **where
+    )  # type: ignore[arg-type]
+
+
+SHOWN = Drift("0002-b.csv", (finding(),))
+OLD = {"today": date(2013, 6, 16)}
+TABLE = {
+    "no champion": (Evidence((), None, None, TODAY), True, "no release yet"),
+    "better": (seen("better"), True, "better"),
+    "better by both bars": (seen("better", "better"), True, "better"),
+    "better by one bar of two": (seen("better", "not worse"), False, "not better"),
+    "not worse alone": (seen("not worse"), False, "no drift is shown, and the champion is 19 of 45 days old"),
+    "cannot tell alone": (seen("cannot tell"), False, "not better"),
+    "not worse, with drift": (seen("not worse", drift=SHOWN), True, "0002-b.csv drifted"),
+    "cannot tell, with drift": (seen("cannot tell", drift=SHOWN), True, "drifted"),
+    "not worse, with age": (seen("not worse", **OLD), True, "46 days old"),
+    "on the last day": (seen("not worse", today=date(2013, 6, 15)), False, "45 of 45 days"),
+    "better, with drift and age": (seen("better", drift=SHOWN, **OLD), True, "better than the champion and 0002-b.csv"),
+    "worse, with drift and age": (seen("worse", drift=SHOWN, **OLD), False, "worse"),
+    "worse by one bar": (seen("better", "worse", drift=SHOWN), False, "worse"),
+    "not compared": (seen(), False, "not better"),
+    "not compared, with drift": (seen(drift=SHOWN), True, "drifted"),
+    "an older release": (seen("not worse", drift=Drift("b", unknown="no profile")), False, "not known: no profile"),
+    "an older release, too old": (seen("not worse", drift=Drift("b", unknown="no profile"), **OLD), True, "46 days"),
+}
+
+
+@pytest.mark.parametrize("case", TABLE)
+def test_what_is_proposed(case: str) -> None:
+    evidence, propose, why = TABLE[case]
+    decision = decide(evidence)
+    assert decision.propose is propose and why in decision.why
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        lambda e: Decision(True, ""),
+        lambda e: Decision(False, ""),
+        lambda e: decide(replace(e, answers=tuple(a for a in e.answers if a != "worse"))),
+        lambda e: decide(replace(e, answers=e.answers[:1])),
+        lambda e: decide(replace(e, drift=e.drift and replace(e.drift, found=()))),
+        lambda e: decide(replace(e, today=TODAY)),
+        lambda e: decide(replace(e, today=e.today + timedelta(days=1))),
+        lambda e: decide(replace(e, answers=("better",))),
+    ],
+)
+def test_mutants_of_the_decision_are_caught(mutant: Callable[[Evidence], Decision]) -> None:
+    assert any(mutant(evidence).propose is not propose for evidence, propose, _ in TABLE.values())
+
+
+def test_the_answers_are_the_gates() -> None:
+    assert answers(REPORT) == ("better",)
+    worse, equal = ({"comparison": {"low": low, "answer": said}} for low, said in ((-0.1, "worse"), (0, "not worse")))
+    assert answers({"judgements": [worse, equal, {"comparison": None}]}) == ("worse", "not worse")
+
+
+def test_what_is_not_worth_it_is_looked_at_once_until_there_are_new_data(
+    trained: Trained, forge: Forge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained.clone.pull()
+    trained.clone.commit("Data", {POINTER: "outs:\n- md5: 2\n  path: 0002-b.csv\n"})
+    trained.clone.push()
+    trained.evidence = seen("not worse")
+    retrain("drift", dry_run=False)
+    assert "nothing   is proposed: the gate passes, but it is not better" in capsys.readouterr().out
+    assert note_on(trained, forge).startswith("drift | 2013-05-20 | 0002-b | it is not better")
+    trained.ran.clear()
+    retrain("drift", dry_run=False)
+    assert "silenced until new data" in capsys.readouterr().out
+    assert not trained.ran and not forge.pulls, "neither pulled nor trained"
+    trained.evidence = seen("better")
+    retrain("another cause", dry_run=False)
+    assert len(forge.pulls) == 1
+
+
+def test_a_dry_run_leaves_no_note_and_says_what_would_be(
+    trained: Trained, forge: Forge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for evidence, said in ((seen("better"), "it would be proposed"), (seen("not worse"), "it is not better")):
+        trained.evidence = evidence
+        retrain("drift", dry_run=True)
+        assert said in capsys.readouterr().out
+    assert not forge.asked and trained.tip() is None
+
+
+def test_a_refusal_is_looked_at_once(trained: Trained, forge: Forge) -> None:
+    trained.codes = {"gate": 1}
+    with pytest.raises(Refused):
+        retrain("drift", dry_run=False)
+    assert note_on(trained, forge).endswith("the gate refuses the model")
+
+
+def test_a_forge_that_takes_no_notes_changes_no_answer(
+    trained: Trained, forge: Forge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forge.refusing = {"/statuses": (403, "Resource not accessible by integration")}
+    trained.evidence = seen("not worse")
+    retrain("drift", dry_run=False)
+    said = capsys.readouterr().out
+    assert "look      whether there was one before is not known" in said and "look      not written down" in said
+    trained.evidence = seen("better")
+    retrain("drift", dry_run=False)
+    assert len(forge.pulls) == 1
+
+
+def test_a_champion_that_grew_too_old_is_looked_at_again(forge: Forge, trained: Trained) -> None:
+    tip = trained.clone.trunk.tip()
+    forge.statuses[tip] = [status("drift", TODAY, "0002-b")]
+    look = Look(module.connect(trained.clone.trunk), tip, "drift")
+    assert look.silenced("0002-b", AGE, TODAY) == look.silenced("0002-b", None, date(2013, 9, 1)) == "2013-05-20"
+    assert look.silenced("0002-b", AGE, date(2013, 6, 16)) == look.silenced("0003-c", AGE, TODAY) == ""
+    forge.statuses[tip].append(status("drift", date(2013, 6, 17), "0002-b"))
+    assert look.silenced("0002-b", AGE, date(2013, 6, 18)) == "2013-06-17"
+
+
+def status(cause: str, day: date, newest: str) -> dict[str, str]:
+    told = {"context": "mlops/retrain", "state": "success", "description": note(cause, day, newest, "no")}
+    return told | {"updated_at": "2026-01-01T10:00:00Z"}
+
+
+def test_a_batch_of_feedback_is_named_by_its_content(tmp_path: Path) -> None:
+    assert newest_of(tmp_path) == ""
+    made = Clone(tmp_path)
+    made.write({"data/raw/0001-a.csv.dvc": "outs:\n- md5: 1\n"})
+    assert newest_of(tmp_path) == "0001-a"
+    made.write({"data/raw/0002-feedback-20130501T000000Z.parquet.dvc": "outs:\n- md5: abcdef0123456789\n  size: 1\n"})
+    assert newest_of(tmp_path) == "feedback abcdef01"
+
+
+def test_the_text_tells_why_with_which_numbers_and_what_drifted(tmp_path: Path) -> None:
+    told(tmp_path)
+    Clone(tmp_path).write({"params.yaml": PARAMS, "docs/model-card.md": "# Card\n"})
+    found = (
+        finding("@everyone | x", 1.25),
+        finding("y", 0.3, rule="nulls", slice="a=`b`"),
+        finding("y", kind="prediction"),
+    )
+    news = replace(NEWS, because="it is better", evidence=seen("better", drift=Drift("0002-b.csv", found)))
+    text = words.body(news, tmp_path)
+    for part in ("because it is better", "window `expanding`", "`4`", "docs/model-card.md", "2013-05-01", "45 days"):
+        assert part in text, text
+    rows = [line for line in text.splitlines() if line.startswith("|") and "1,200" in line]
+    assert len(rows) == 3 and "1.250" in rows[0] and "nulls" in rows[1] and "(prediction)" in rows[2]
+    assert all(row.count("|") == 5 for row in rows) and "@everyone" not in text
+    unknown = replace(news, evidence=seen("better", drift=Drift("b", unknown="release 1 is older")))
+    assert "is not known: release 1 is older" in words.body(unknown, tmp_path)
+    many = replace(news, evidence=seen("better", drift=Drift("b", tuple(finding(f"c{n}") for n in range(50)))))
+    assert "and 30 more" in words.body(many, tmp_path)
+
+
+PARAMS = "task: binary\nsplit: {method: random}\nmodel: {max_leaf_nodes: 4, name: '`@x`'}\n"
+
+
+def test_two_receivers_that_race_end_in_one_pull_request(trained: Trained, forge: Forge) -> None:
+    """Both read the forge before either starts a run; the runs come one after the other, as their group has it."""
+    place = Place(forge.url, "team/project", "main", "retrain.yml")
+    barrier = Barrier(2)
+
+    class Racing(GitHub):
+        def start(self, wish: Wish) -> None:
+            barrier.wait(10)
+            super().start(wish)
+
+    actors = [Actor(Racing(place, lambda: "s3cret-token"), timedelta(hours=6)) for _ in range(2)]
+    threads = [Thread(target=actor.act, args=[Wish("drift", look=False)]) for actor in actors]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [run["inputs"]["cause"] for run in forge.runs] == ["drift", "drift"]
+    for run in forge.runs:
+        retrain(run["inputs"]["cause"], dry_run=False)
+    assert len(forge.pulls) == 1 and trained.ran.count("gate") == 1

@@ -5,14 +5,18 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mlops.commands import retrain_words as words
 from mlops.commands.reproduce import run
+from mlops.commands.retrain_decide import Decision, Evidence, decide
+from mlops.commands.retrain_evidence import age_of, evidence_of, today
+from mlops.commands.retrain_look import Look, newest_of
 from mlops.commands.retrain_words import News
 from mlops.commands.words import say
 from mlops.contract.errors import MlopsError, Refused
-from mlops.data import batches
+from mlops.data import batches, feedback
 from mlops.delivery import proposal as proposals
 from mlops.delivery.clones import workplace
 from mlops.delivery.commit import Changes
@@ -32,49 +36,79 @@ KEPT = "retrain"
 
 
 def retrain(cause: str, *, dry_run: bool) -> None:
-    """Train main's newest commit with the next batch, judge, and propose; all of it in a clone."""
+    """Train main's newest commit with new data, judge, and propose what is worth it; all of it in a clone."""
     settings = find()
     line = trunk(settings)
     forge = None if dry_run else connect(line, settings.ci)
     tip = line.tip()
-    standings = history(line.git, FIRST, tip)
+    look, standings = Look(forge, tip, cause), history(line.git, FIRST, tip)
     champion = current(standings)
     say(f"retrain   main at {tip[:10]}, against {champion.id if champion else 'nothing: no release yet'}")
     with workplace(settings, line.git, tip) as root:
         work = find(root)
-        _bring(work)
+        _bring(work, settings)
+        newest = newest_of(root)
+        if day := look.silenced(newest, age_of(work, champion), today()):
+            say(f"nothing   is new since {day}, when somebody looked for this cause: silenced until new data")
+            return
+        Dvc(root).run("pull", "--quiet", "--recursive", "data/raw")
         _run(root, "reproduce")
         name = identity(work)
-        if why := _nothing_new(name, champion, standings):
+        why = _nothing_new(name, champion, standings)
+        made = {} if why or forge is None else _made(line, root)
+        if why := why or ("" if forge is None else _proposed(line, made, tip)):
             say(f"nothing   {why}")
+            look.leave(newest, today(), why)
             return
-        if forge is None:
-            _judge(settings, root, tip)
-            say("dry run   the gate passes; nothing is proposed")
+        decision, evidence = _decided(settings, work, champion, look, newest)
+        if forge is None or not decision.propose:
+            say(f"{'dry run ' if forge is None else 'nothing '}  {_outcome(decision)}")
+            look.leave(newest, today(), decision.why)
             return
-        made = _made(line, root)
-        if why := _proposed(line, made, tip):
-            say(f"nothing   {why}")
-            return
-        _judge(settings, root, tip)
         hold = held(standings, order_of(line.git, tip, standings))
-        news = News(cause, tip, name, _added(line, root, champion), champion, hold)
+        news = News(cause, tip, name, _added(line, root, champion), champion, hold, decision.why, evidence)
         Dvc(root).push()
         proposal = Proposal(tip, made, words.message(news), words.body(news, root))
         say(f"proposed  {proposals.propose(line, forge, proposal)}")
+        say(f"because   {decision.why}")
 
 
-def _bring(work: Settings) -> None:
-    """Bring the data of main, and the next batch where the project has a source with one left."""
+def _decided(
+    settings: Settings, work: Settings, champion: Record | None, look: Look, newest: str
+) -> tuple[Decision, Evidence]:
+    """Judge as a pull request is judged, and decide; a refusal silences the cause like any other no."""
+    try:
+        _judge(settings, work.root, look.tip)
+    except Refused:
+        look.leave(newest, today(), "the gate refuses the model")
+        raise
+    evidence = evidence_of(work, champion, look.tip)
+    return decide(evidence), evidence
+
+
+def _outcome(decision: Decision) -> str:
+    if decision.propose:
+        return f"the gate passes, and it would be proposed, because {decision.why}"
+    return f"is proposed: the gate passes, but {decision.why}"
+
+
+def _bring(work: Settings, settings: Settings) -> None:
+    """Bring the next batch where the project has a source with one left, and that of feedback where it is kept."""
+    found: list[batches.BatchFile] = []
     if work.source is None:
         say("data      as on main: the project has no source of batches")
     else:
         try:
-            for batch in batches.arrive(work):
-                say(f"data      data/raw/{batch.path.name} is new")
+            found = batches.arrive(work)
         except batches.Exhausted as error:
             say(f"data      {error}")
-    Dvc(work.root).run("pull", "--quiet", "--recursive", "data/raw")
+    folder = feedback.folder_of(settings)
+    if folder.is_dir():
+        told = feedback.arrive(work, datetime.now(UTC), folder)
+        say("data      feedback has nothing new" if not told else f"data      feedback from {folder.name}/")
+        found = [*found, *told]
+    for batch in found:
+        say(f"data      data/raw/{batch.path.name} is new")
 
 
 def _run(root: Path, *command: str) -> None:

@@ -48,6 +48,9 @@ class Forge(Protocol):
     def status(self, sha: str, context: str) -> Status | None:
         """Read the newest commit status of a context; None where there is none."""
 
+    def statuses(self, sha: str, context: str) -> list[Status]:
+        """Read all commit statuses of a context, newest first."""
+
     def set_status(self, sha: str, context: str, state: str, description: str) -> None:
         """Set a commit status; a description that is longer than the forge takes is cut."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -92,11 +93,12 @@ class GitHub:
     def status(self, sha: str, context: str) -> Status | None:
         """Read the newest commit status of a context; None where there is none."""
         with self._asking("read commit statuses", "statuses: read") as rest:
-            # The newest comes first.
-            newest = next((one for one in rest.pages(f"commits/{sha}/statuses") if one["context"] == context), None)
-            if newest is None:
-                return None
-            return Status(newest["state"], newest["description"] or "", datetime.fromisoformat(newest["updated_at"]))
+            return next(_statuses(rest, sha, context), None)
+
+    def statuses(self, sha: str, context: str) -> list[Status]:
+        """Read all commit statuses of a context, newest first."""
+        with self._asking("read commit statuses", "statuses: read") as rest:
+            return list(_statuses(rest, sha, context))
 
     def set_status(self, sha: str, context: str, state: str, description: str) -> None:
         """Set a commit status; a description that is longer than the forge takes is cut."""
@@ -123,6 +125,13 @@ class GitHub:
 
     def _asking(self, what: str, *needs: str, missing: str = "") -> Rest:
         return Rest(lambda: self.repository, self.place, self._token, Request(what, needs, missing))
+
+
+def _statuses(rest: Rest, sha: str, context: str) -> Iterator[Status]:
+    """Go through the statuses of a context; the newest comes first."""
+    for one in rest.pages(f"commits/{sha}/statuses"):
+        if one["context"] == context:
+            yield Status(one["state"], one["description"] or "", datetime.fromisoformat(one["updated_at"]))
 
 
 def _own(pull: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from gitlab import Gitlab, GitlabError
-from gitlab.v4.objects import Project, ProjectMergeRequest
+from gitlab.v4.objects import Project, ProjectCommitStatus, ProjectMergeRequest
 from requests import RequestException
 
 from mlops.delivery.forge import Status
@@ -104,13 +104,18 @@ class GitLab:
 
     def status(self, sha: str, context: str) -> Status | None:
         """Read the newest commit status of a context; None where there is none."""
+        return next(iter(self._statuses(sha, context)), None)
+
+    def statuses(self, sha: str, context: str) -> list[Status]:
+        """Read all commit statuses of a context, newest first."""
+        return self._statuses(sha, context, all="true")
+
+    def _statuses(self, sha: str, context: str, **more: str) -> list[Status]:
         with self._asking("read commit statuses"):
-            found = self.project.commits.get(sha, lazy=True).statuses.list(name=context, iterator=True)
-            newest = max((s for s in found if s.name == context), key=lambda s: int(s.id), default=None)
-            if newest is None:
-                return None
-            at = datetime.fromisoformat(newest.finished_at or newest.started_at or newest.created_at)
-            return Status(READ.get(newest.status, "pending"), newest.description or "", at)
+            query = {"name": context, **more}
+            listed = self.project.commits.get(sha, lazy=True).statuses.list(query_parameters=query, iterator=True)
+            found = sorted((s for s in listed if s.name == context), key=lambda s: -int(s.id))
+            return [Status(READ.get(s.status, "pending"), s.description or "", _moment(s)) for s in found]
 
     def set_status(self, sha: str, context: str, state: str, description: str) -> None:
         """Set a commit status; a description that is longer than the forge takes is cut."""
@@ -164,6 +169,10 @@ class GitLab:
         if code == 404:
             return f"Is it {self.place.repository!r}, and may the token see it?"
         return "Run again; `mlops --debug` shows the traceback."
+
+
+def _moment(status: ProjectCommitStatus) -> datetime:
+    return datetime.fromisoformat(status.finished_at or status.started_at or status.created_at)
 
 
 def _said(error: GitlabError) -> str:
