@@ -51,18 +51,22 @@ def envs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return ROOT / ".cache" / "envs"
 
 
-Train = Callable[[str, pd.DataFrame], LivingProject]
+class Train(Protocol):
+    """Makes projects with a table and a first model."""
+
+    def __call__(self, name: str, table: pd.DataFrame, target: str = "returned") -> LivingProject:
+        """Train on a table."""
 
 
 @pytest.fixture(scope="session")
 def train(tmp_path_factory: pytest.TempPathFactory, envs: Path) -> Train:
     """Make projects with a table and a first model, whose results others restore."""
 
-    def one(name: str, table: pd.DataFrame) -> LivingProject:
+    def one(name: str, table: pd.DataFrame, target: str = "returned") -> LivingProject:
         folder = tmp_path_factory.mktemp(name)
         project = living(bake(folder, **answers("sales")).path, envs)
         table.to_csv(folder / "sales.csv", index=False)
-        project.mlops("contract", "infer", str(folder / "sales.csv"), "--target", "returned")
+        project.mlops("contract", "infer", str(folder / "sales.csv"), "--target", target)
         project.mlops("data", "add", str(folder / "sales.csv"))
         project.dvc("repro")
         project.dvc("push", "--quiet", "--run-cache")
@@ -105,6 +109,7 @@ def begin(
         for file, edit in edits.items():
             before = (path / file).read_text(encoding="utf-8") if (path / file).exists() else ""
             (path / file).write_text(edit(before), encoding="utf-8")
+        project.mlops("monitoring", "build")
         found(project)
         return project
 
