@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from baking import PROJECT
 from unit.delivery import forge_server, gitlab_server
 
 from mlops.contract.errors import MlopsError
 from mlops.delivery import proposal
-from mlops.serving import receiver_act, receiver_cause, receiver_forge
+from mlops.serving import receiver_act, receiver_cause, receiver_forge, receiver_gitlab
 from mlops.serving.receiver import App, application
 from mlops.serving.receiver_act import holding
 from mlops.serving.receiver_alerts import Unreadable, Wish, wish_of
@@ -329,6 +331,20 @@ def test_a_note_names_its_cause_and_what_was_looked_at() -> None:
 
 def test_receiver_and_command_agree_on_the_branch() -> None:
     assert receiver_forge.BRANCH == proposal.BRANCH and receiver_cause.CONTEXT == "mlops/retrain"
+
+
+def test_the_workflows_take_what_the_receiver_sends_and_have_the_names_it_looks_for() -> None:
+    workflow = yaml.safe_load((PROJECT / ".github/workflows/retrain.yml").read_text(encoding="utf-8"))
+    assert set(workflow[True]["workflow_dispatch"]["inputs"]) == {"cause", "dry_run"}
+    assert f"inputs.dry_run && '{receiver_forge.LOOKS}' ||" in workflow["run-name"]
+    inputs, pipeline = yaml.safe_load_all((PROJECT / ".gitlab-ci.yml").read_text(encoding="utf-8"))
+    assert {"run", "cause", "dry_run"} <= set(inputs["spec"]["inputs"])
+    assert re.search(inputs["spec"]["inputs"]["cause"]["regex"], cause_of([(HOSTILE, "x" * 300)] * 9))
+    assert pipeline["workflow"]["name"] == "$RETRAINING" and pipeline["variables"]["RETRAINING"] == ""
+    named = {rule["variables"]["RETRAINING"] for rule in pipeline["workflow"]["rules"] if "variables" in rule}
+    assert named == set(receiver_gitlab.NAMES)
+    (look,) = [rule["if"] for rule in pipeline["workflow"]["rules"] if receiver_forge.LOOKS in str(rule)]
+    assert '$DRY_RUN == "yes"' in look and '$RUN == "retrain"' in look
 
 
 @pytest.mark.parametrize(
