@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 app = typer.Typer()
-monitoring = typer.Typer(no_args_is_help=True, help="Drift: a profile of a file, a file judged by one.")
+monitoring = typer.Typer(
+    no_args_is_help=True, help="Drift: a profile of a file, a file judged by one; alerts and dashboard."
+)
 app.add_typer(monitoring, name="monitoring")
 
 
@@ -36,3 +38,13 @@ def monitoring_check(
     from mlops.commands import monitoring as command
 
     command.check(file, profile, as_json=json, predictions=predictions)
+
+
+@monitoring.command("build")
+def monitoring_build(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if they are not up to date.")] = False,
+) -> None:
+    """Write Prometheus's rules and Grafana's dashboard into deploy/chart/monitoring."""
+    from mlops.commands import monitoring_build as command
+
+    command.build(check=check)
