@@ -36,7 +36,7 @@ def test_every_key_has_a_comment() -> None:
 def test_every_key_has_a_default_and_a_schema() -> None:
     documented = {path[0] for path, _ in comments(TEXT)}
     assert documented == set(DEFAULTS) == set(SCHEMA["properties"]) - {"release"}
-    for group in ("autoscaling", "server", "smoke", "service", "ingress", "monitoring"):
+    for group in ("autoscaling", "server", "smoke", "feedback", "service", "ingress", "monitoring", "retrain"):
         keys = {path[1] for path, _ in comments(TEXT) if path[0] == group and len(path) == 2}
         assert keys == set(DEFAULTS[group]) == set(SCHEMA["properties"][group]["properties"])
 
