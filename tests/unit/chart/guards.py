@@ -23,6 +23,9 @@ def restricted(pod: Part) -> list[str]:
 def hardened(pod: Part) -> list[str]:
     """List what the chart promises beyond the standard and does not keep."""
     faults = [] if pod.get("automountServiceAccountToken") is False else ["the pod gets a token of its account"]
+    if any("persistentVolumeClaim" in volume for volume in pod.get("volumes", [])):
+        needed = [name for name in ("fsGroup", "fsGroupChangePolicy") if not _security(pod).get(name)]
+        faults += [f"without {name} a claim is root's, or takes long to be ours" for name in needed]
     for container in _containers(pod):
         both = {**_security(pod), **_security(container)}
         for who in ("runAsUser", "runAsGroup"):

@@ -174,7 +174,7 @@ def test_no_field_of_a_security_context_can_go_unnoticed(cases: dict[str, list[M
         return [context for pod in pods for context in (pod["securityContext"], own(pod))]
 
     fields = [(at, field) for at, context in enumerate(contexts(cases["full"])) for field in context]
-    assert len(fields) == 14
+    assert len(fields) == 16
     for at, field in fields:
         mutant = copy.deepcopy(cases["full"])
         del contexts(mutant)[at][field]

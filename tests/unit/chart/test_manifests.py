@@ -245,3 +245,26 @@ def test_monitors_watch_this_release(cases: dict[str, list[Manifest]]) -> None:
     for alert in rules:
         assert 'namespace="flight-delays-staging", deployment="flight-delays"' in alert["expr"]
         assert {"summary", "description"} == set(alert["annotations"])
+
+
+def test_feedback_finds_its_key_and_its_folder(cases: dict[str, list[Manifest]]) -> None:
+    pod = of_kind("Deployment", cases["full"])["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    options = _parser().parse_args(["--bundle", "bundle", *container["args"]])
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    secret = volumes[mounts[str(options.signing_key.parent)]]["secret"]
+    assert (secret["secretName"], secret["items"][0]["path"]) == ("model-feedback", options.signing_key.name)
+    claim = volumes[mounts[str(options.feedback)]]["persistentVolumeClaim"]
+    assert (claim["claimName"], options.late_after) == ("model-feedback", "14d")
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
+
+
+def test_without_a_secret_there_is_no_feedback_and_a_claim_alone_is_refused(
+    cases: dict[str, list[Manifest]], tmp_path: Path
+) -> None:
+    pod = of_kind("Deployment", cases["minimal"])["spec"]["template"]["spec"]
+    assert "feedback" not in str(pod["containers"])
+    assert {volume["name"] for volume in pod["volumes"]} == {"release", "tmp"}
+    values = written(tmp_path / "values.yaml", {"feedback": {"claim": "c"}})
+    assert "Name a Secret" in refusal(case("minimal"), values)

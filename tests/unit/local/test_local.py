@@ -4,16 +4,19 @@ import os
 import select
 import signal
 import socket
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from unit.local.project import RELEASE, Project, bundle, git
 from unit.local.reconciling import Load, served, up
-from unit.serving.bundle_factory import FEATURES
-from unit.serving.processes import DEADLINE
+from unit.serving.bundle_factory import FEATURES, ROW
+from unit.serving.processes import DEADLINE, ask
 
 from mlops.contract.errors import MlopsError
 from mlops.delivery import local
+from mlops.delivery.local_feedback import KEY, feedback_options
 
 
 def test_a_release_and_its_revert_are_served_without_a_failed_request(project: Project, tmp_path: Path) -> None:
@@ -179,3 +182,32 @@ def ended(pidfds: list[int]) -> bool:
     finally:
         for pidfd in pidfds:
             os.close(pidfd)
+
+
+def test_feedback_survives_a_restart_and_its_key_is_nobody_elses(project: Project, tmp_path: Path) -> None:
+    first = project.record(bundle(tmp_path, 1), "20240501-1")
+    project.release(first)
+    key = project.settings.cache / KEY
+    kept = project.settings.cache / "feedback" / "staging"
+    with up(project.settings) as reconciler:
+        port = reconciler.serves(first.id)
+        (answer,) = posted(port, "/predict", {"rows": [ROW]})["predictions"]
+        assert reconciler.end() == 0
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert (kept.stat().st_mode & 0o777, len(list((kept / "inputs").iterdir()))) == (0o700, 1)
+    with up(project.settings) as reconciler:
+        port = reconciler.serves(first.id)
+        outcome = {"prediction_id": answer["prediction_id"], "outcome": True}
+        assert posted(port, "/feedback", {"outcomes": [outcome]})["results"] == [{"result": "counted"}]
+        assert reconciler.end() == 0
+
+
+def test_a_server_from_before_feedback_gets_no_option_for_it(project: Project, tmp_path: Path) -> None:
+    assert feedback_options(project.settings, "staging", tmp_path) == []
+
+
+def posted(port: int, path: str, body: object) -> dict[str, Any]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
+    answer: dict[str, Any] = ask(connection, "POST", path, body).json
+    connection.close()
+    return answer

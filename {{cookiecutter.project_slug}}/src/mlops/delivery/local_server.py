@@ -17,6 +17,7 @@ from mlops.contract.errors import MlopsError
 from mlops.delivery.builder import LocalBuilder
 from mlops.delivery.image import content_digest, listing
 from mlops.delivery.local_decide import Wanted
+from mlops.delivery.local_feedback import feedback_options
 from mlops.delivery.remote import storage
 from mlops.environment import serving_python
 from mlops.scoring import environment
@@ -114,7 +115,7 @@ def start(settings: Settings, wanted: Wanted, listener: socket.socket, folder: P
         settings: The project.
         wanted: The release.
         listener: The listening socket, which stays open here.
-        folder: Where the release's file and logs are written.
+        folder: Where the release's file and logs are written, named like the environment.
 
     Raises:
         MlopsError: The image is missing or not what its digest says, or its environment cannot be made.
@@ -128,6 +129,7 @@ def start(settings: Settings, wanted: Wanted, listener: socket.socket, folder: P
     pipe = os.fdopen(told, "rb", buffering=0)
     command = [python, "-m", "mlops.serving", "--bundle", image / "bundle", "--release", release]
     command += ["--fd", listener.fileno(), "--ready-fd", tells]
+    command += feedback_options(settings, folder.name, image)
     try:
         process = _spawn([str(part) for part in command], image, folder, (listener.fileno(), tells))
     finally:
