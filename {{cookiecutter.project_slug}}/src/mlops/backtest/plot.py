@@ -8,7 +8,8 @@ from mlops.gates.reporting.escape import short, visible
 from mlops.gates.reporting.svg import BAD, CHALLENGER, CHAMPION, draw
 
 Json = dict[str, Any]
-LOOKS = {"never": (BAD, ":", "o"), "every batch": (CHAMPION, "--", "s"), "on drift": (CHALLENGER, "-", "D")}
+# Policies that did the same lie on each other: the wide line shows beneath the thin one.
+LOOKS = {"never": (BAD, ":", 1.4), "every batch": (CHAMPION, "-", 5.0), "on drift": (CHALLENGER, "-", 1.4)}
 COLOURS = """<style>
 svg { --ink: #1f2328; --faint: #6a737d; --challenger: #0550ae; --champion: #9a5b00; --bad: #c21f2d;
   font-family: system-ui, sans-serif; }
@@ -25,11 +26,14 @@ def picture(report: Json) -> str:
     names = list(dict.fromkeys(step["batch"] for step in steps))
 
     def plot(axes: Any) -> None:
-        for policy, (colour, line, mark) in LOOKS.items():
+        for policy, (colour, line, width) in LOOKS.items():
             own = [step for step in steps if step["policy"] == policy]
-            axes.plot([step["metric"] for step in own], line, color=colour, label=policy, linewidth=1.4)
+            faint = 0.45 if width > 2 else 1.0
+            axes.plot([step["metric"] for step in own], line, color=colour, label=policy, linewidth=width, alpha=faint)
             after = [(at, step["metric"]) for at, step in enumerate(own) if step["decision"] == "released"]
-            axes.plot(*zip(*after, strict=True), mark, color=colour, markersize=4) if after else None
+            axes.plot(
+                *zip(*after, strict=True), "o", color=colour, markersize=3 + width, alpha=faint
+            ) if after else None
         at = list(range(0, len(names), -(-len(names) // 12)))
         labels = [short(visible(names[place]), 14) for place in at]
         axes.set_xticks(at, labels, rotation=40, ha="right", rotation_mode="anchor")

@@ -83,7 +83,8 @@ def _batch(
     works: Works, batch: str, serving: dict[Policy, Model], *, last: bool, say: Callable[[str], None]
 ) -> Iterator[tuple[Step, Model]]:
     """Score one batch under every policy, then let each decide; a challenger is trained once for all."""
-    seen = {model.number: (works.metric(model), works.signs(model)) for model in serving.values()}
+    models = {model.number: model for model in serving.values()}
+    seen = {number: (works.metric(model), works.signs(model)) for number, model in models.items()}
     challenger: Model | None = None
     verdicts: dict[int, Verdict] = {}
     for policy, model in serving.items():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlops.backtest.policies import Policy
+
 Json = dict[str, Any]
 DONE = {"kept": "", "end": "", "released": "new model released", "refused": "new model refused"}
-SHOWN = 4
 
 
 def table(report: Json) -> str:
@@ -40,7 +41,7 @@ def summary(report: Json) -> str:
             str(total["retrained"]),
             str(total["refused"]),
         ]
-        for policy, total in report["summary"].items()
+        for policy, total in ((policy.value, report["summary"][policy.value]) for policy in Policy)
     ]
     return markdown(head, rows)
 
@@ -61,8 +62,9 @@ def _day(until: str | None) -> str:
 
 
 def _drifted(signs: Json) -> str:
-    """Name the columns that drifted, and what was lost; the first few of many."""
-    names = [*signs["drifted"][:SHOWN]]
-    names += [f"{len(signs['drifted']) - SHOWN} more"] if len(signs["drifted"]) > SHOWN else []
-    names += [f"metric lost {signs['loss']:.3f}"] if signs["lost"] else []
-    return ", ".join(names)
+    """Say what the serving model's profile finds; the names of the columns are in the report."""
+    inputs = len(signs["drifted"]) - signs["predictions"]
+    found = [f"{inputs} input{'s' * (inputs != 1)}"] if inputs else []
+    found += ["predictions"] if signs["predictions"] else []
+    found += [f"metric lost {signs['loss']:.3f}"] if signs["lost"] else []
+    return ", ".join(found)
