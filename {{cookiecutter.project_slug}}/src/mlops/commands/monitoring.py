@@ -42,7 +42,7 @@ def profile(file: Path, out: Path) -> None:
         made.dump(out)
     except OSError as error:
         raise MlopsError(f"{str(out)!r} cannot be written: {error.strerror}. Name another file with --out.") from error
-    say(f"{out}: {len(made.monitored)} columns of {file.name}, {made.rows} rows, read {how}.")
+    say(f"{out}: {_many(len(made.monitored), 'column')} of {file.name}, {_many(made.rows, 'row')}, read {how}.")
 
 
 def check(file: Path, by: Path | None, *, as_json: bool, predictions: bool) -> None:
@@ -67,7 +67,7 @@ def check(file: Path, by: Path | None, *, as_json: bool, predictions: bool) -> N
 def report(file: str, rows: int, known: Profile, findings: list[Finding], counts: Counts) -> list[str]:
     """Say what was found: drifted columns, each with its rules, or that there are none, and why."""
     when = f", {known.start} to {known.end}" if known.start else ""
-    lines = [f"{file}: {rows} rows, judged by a reference of {known.rows} rows{when}."]
+    lines = [f"{file}: {_many(rows, 'row')}, judged by a reference of {_many(known.rows, 'row')}{when}."]
     if rows < LEAST_ROWS:
         return [*lines, too_few(rows)]
     drifted = [finding for finding in findings if finding.drifted]
@@ -81,7 +81,11 @@ def report(file: str, rows: int, known: Profile, findings: list[Finding], counts
         lines.append(f"Fewer than {LEAST_ROWS} values, which cannot show how they spread: {', '.join(map(repr, few))}.")
     judged = len(dict.fromkeys((finding.kind, finding.column) for finding in findings))
     count = len(dict.fromkeys((finding.kind, finding.column) for finding in drifted))
-    return [*lines, f"{count or 'None'} of {judged} columns {'has' if count < 2 else 'have'} drifted."]
+    return [*lines, f"{count or 'None'} of {_many(judged, 'column')} {'has' if count < 2 else 'have'} drifted."]
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _project() -> Settings | None:

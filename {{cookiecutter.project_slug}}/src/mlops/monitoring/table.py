@@ -94,8 +94,8 @@ def by_profile(frame: pd.DataFrame, profile: Profile, agreed: Contract | None, w
     given = [str(name) for name in frame.columns]
     if missing := [column.name for column in inputs if column.name not in given]:
         raise MlopsError(
-            f"{where}: {_listed(missing)} missing, which the profile monitors: without it nothing can be said of the "
-            f"file. {did_you_mean(missing[0], given)}"
+            f"{where}: {_listed(missing)} missing, and the profile monitors {'them' if len(missing) > 1 else 'it'}. "
+            f"Add what is missing, empty where it is unknown. {did_you_mean(missing[0], given)}"
         )
     known = {column.name: column for column in agreed.inputs} if belongs(frame, agreed) and agreed else {}
     return {

@@ -132,7 +132,8 @@ def load_profile(path: Path) -> Profile:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise MlopsError(
-            f"{path}: no readable profile ({error!r}). Run `dvc repro train` to write it again."
+            f"{path}: no readable profile ({error!r}). `dvc repro train` writes that of the bundle, `mlops monitoring "
+            "profile FILE --out PROFILE` that of a file."
         ) from error
 
 
