@@ -175,9 +175,17 @@ def test_the_server_finds_the_record_where_it_is_told(cases: dict[str, list[Mani
 def test_the_server_is_run_as_the_values_say(cases: dict[str, list[Manifest]]) -> None:
     (container,) = of_kind("Deployment", cases["full"])["spec"]["template"]["spec"]["containers"]
     options = _parser().parse_args(["--bundle", "bundle", *container["args"]])
-    assert (options.concurrency, options.threads, options.grace, options.host) == (128, 2, 30, "0.0.0.0")
+    assert (options.concurrency, options.threads, options.workers) == (128, 2, 2)
+    assert (options.grace, options.host) == (30, "0.0.0.0")
     assert options.port == container["ports"][0]["containerPort"]
     assert "command" not in container
+
+
+def test_the_environment_names_the_service_and_what_the_values_add(cases: dict[str, list[Manifest]]) -> None:
+    (container,) = of_kind("Deployment", cases["full"])["spec"]["template"]["spec"]["containers"]
+    named, *more = container["env"]
+    assert named == {"name": "OTEL_SERVICE_NAME", "value": "flight-delays"}
+    assert more == yaml.safe_load(case("full").read_text(encoding="utf-8"))["env"]
 
 
 def test_probes_ask_what_the_server_answers(cases: dict[str, list[Manifest]]) -> None:
@@ -189,7 +197,7 @@ def test_probes_ask_what_the_server_answers(cases: dict[str, list[Manifest]]) ->
 
 
 def test_requests_reach_the_pods_and_nothing_else(cases: dict[str, list[Manifest]]) -> None:
-    for manifests_ in cases.values():
+    for name, manifests_ in cases.items():
         pod = of_kind("Deployment", manifests_)["spec"]["template"]
         service, policy = of_kind("Service", manifests_)["spec"], policies(manifests_)[0]["spec"]
         budget = of_kind("PodDisruptionBudget", manifests_)["spec"]
@@ -197,7 +205,8 @@ def test_requests_reach_the_pods_and_nothing_else(cases: dict[str, list[Manifest
             assert selector.items() <= pod["metadata"]["labels"].items()
             assert "app.kubernetes.io/version" not in selector
         assert service["ports"][0]["targetPort"] == pod["spec"]["containers"][0]["ports"][0]["name"]
-        assert policy["egress"] == []
+        told = yaml.safe_load(case(name).read_text(encoding="utf-8"))
+        assert policy["egress"] == told.get("allowTo", [])
         assert policy["policyTypes"] == ["Ingress", "Egress"]
         assert policy["ingress"][0]["ports"] == [{"port": "http"}]
         spread = pod["spec"]["topologySpreadConstraints"]
