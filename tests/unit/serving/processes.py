@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import Any
 
 import mlops
@@ -28,26 +30,44 @@ def clean_environment(source: Path = SOURCE) -> dict[str, str]:
 class Server:
     """`python -m mlops.serving` and the lines it logs."""
 
-    def __init__(self, bundle: Path, *more: str, python: Path | str = sys.executable, until: str = "start") -> None:
+    def __init__(
+        self,
+        bundle: Path,
+        *more: str,
+        python: Path | str = sys.executable,
+        until: str = "start",
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.process = subprocess.Popen(
             [str(python), "-m", "mlops.serving", "--bundle", str(bundle), "--port", "0", *more],
-            env=clean_environment(),
+            env=clean_environment() | dict(env or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         self.lines: list[dict[str, Any]] = []
+        self.heard: Queue[str] = Queue()
+        # A log that nobody reads would stop the server when the pipe is full.
+        Thread(target=self._hear, daemon=True).start()
         self.started = self.wait_for(until)
         self.port = int(self.started["mlops.address"].rpartition(":")[2])
 
     def wait_for(self, event: str) -> dict[str, Any]:
         """Read the log up to an event; the end of the log is a failure."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in iter(self._line, ""):
             self.lines.append(json.loads(line))
             if self.lines[-1]["event.action"] == event:
                 return self.lines[-1]
         raise AssertionError(f"no {event!r}; {self.lines}, {self.process.stderr and self.process.stderr.read()}")
+
+    def _hear(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.heard.put(line)
+        self.heard.put("")
+
+    def _line(self) -> str:
+        return self.heard.get(timeout=DEADLINE)
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
@@ -73,9 +93,8 @@ class Server:
         return self.end()
 
     def end(self) -> int:
-        output, _ = self.process.communicate(timeout=DEADLINE)
-        self.lines += [json.loads(line) for line in output.splitlines()]
-        return self.process.returncode
+        self.lines += [json.loads(line) for line in iter(self._line, "")]
+        return self.process.wait(DEADLINE)
 
 
 class Answer:
@@ -102,12 +121,20 @@ def ask(
 
 
 @contextmanager
-def serving(bundle: Path, *more: str, python: Path | str = sys.executable, until: str = "start") -> Iterator[Server]:
+def serving(
+    bundle: Path,
+    *more: str,
+    python: Path | str = sys.executable,
+    until: str = "start",
+    env: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
     """Run a server; it is gone afterwards, whatever happened."""
-    server = Server(bundle, *more, python=python, until=until)
+    server = Server(bundle, *more, python=python, until=until, env=env)
     try:
         yield server
     finally:
         if server.process.poll() is None:
             server.process.kill()
-        server.process.communicate()
+        server.process.wait()
+        if server.process.stderr is not None:
+            server.process.stderr.close()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from unit.serving.bundle_factory import FEATURES, ROW, make_bundle, release_facts, sha256, write_release
@@ -127,11 +128,19 @@ def test_a_server_is_told_by_its_parent_and_ends_with_it(bundle: Path) -> None:
 
 
 def test_who_reads_the_log_may_leave(bundle: Path) -> None:
-    with serving(bundle) as server:
-        assert server.process.stdout is not None
-        server.process.stdout.close()
-        answers: list[Any] = [server.predict({}).status, server.predict(ROW).status]
-        server.process.terminate()
-        assert server.process.wait(DEADLINE) == 0
-        server.process.stdout = None
+    command = [sys.executable, "-m", "mlops.serving", "--bundle", str(bundle), "--port", "0"]
+    process = subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        port = next(int(line["mlops.address"].rpartition(":")[2]) for line in map(json.loads, process.stdout))
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
+        assert process.stdout.readline()
+        process.stdout.close()
+        answers = [ask(connection, "POST", "/predict", {"rows": [row]}).status for row in ({}, ROW)]
+        connection.close()
+        process.terminate()
+        assert process.wait(DEADLINE) == 0
+    finally:
+        process.kill()
+        process.wait()
     assert answers == [422, 200]
