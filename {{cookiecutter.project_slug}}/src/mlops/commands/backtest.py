@@ -17,12 +17,11 @@ from mlops.contract.errors import MlopsError
 from mlops.delivery.clones import workplace
 from mlops.delivery.git import Git
 from mlops.gates.bar import parse
+from mlops.monitoring import settings as monitoring
 from mlops.pipeline.dataset import contract
 from mlops.pipeline.stage import write_json
 from mlops.pipeline.texts import read_own
 from mlops.settings import Settings, find
-
-LIVE_LOSS = 0.02
 
 
 def backtest(first: int | None, out: Path) -> None:
@@ -52,7 +51,7 @@ def _replayed(work: Settings, first: int | None) -> summary.Json:
     def train() -> None:
         spent.append(_train(work.root))
 
-    bench = Bench(work, course, gates, train, LIVE_LOSS)
+    bench = Bench(work, course, gates, train, monitoring.load(work.root).live_loss)
     steps = list(replay(bench, start, len(course.names), say))
     say(f"trained   {len(spent)} models in {sum(spent):.0f} s; what was trained before came from DVC's cache")
     return summary.as_json(gates.metric, course.names[:start], steps)
