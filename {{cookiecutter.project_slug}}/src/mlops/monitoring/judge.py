@@ -91,7 +91,7 @@ Judged = tuple[float, float, float, float, float, float]
 def _distribution(rule: Rule, rows: Mapping[str, float], reference: Mapping[str, float]) -> Judged:
     names = distribution_bins(reference)
     o, r = (np.array([given.get(name, 0.0) for name in names]) for given in (rows, reference))
-    return o.sum(), r.sum(), evidence(o, r), effect(o, r), 0.0, 0.0
+    return float(o.sum()), float(r.sum()), float(evidence(o, r)), float(effect(o, r)), 0.0, 0.0
 
 
 def _share(rule: Rule, rows: Mapping[str, float], reference: Mapping[str, float]) -> Judged:
@@ -101,7 +101,8 @@ def _share(rule: Rule, rows: Mapping[str, float], reference: Mapping[str, float]
         return n, m, 0.0, 0.0, 0.0, 0.0
     more = x / n - r / m
     size = abs(more) if rule == "nulls" else more
-    return n, m, evidence(np.array([x, n - x]), np.array([r, m - r])), size, x / n, r / m
+    statistic = float(evidence(np.array([x, n - x]), np.array([r, m - r])))
+    return n, m, statistic, size, x / n, r / m
 
 
 def _of(bins: tuple[str, ...], rows: Mapping[str, float], known: bool) -> tuple[float, float]:
@@ -114,35 +115,40 @@ def distribution_bins(rows: Mapping[str, float]) -> list[str]:
     return [name for name in rows if name not in OUTSIDE]
 
 
-def evidence(o: Floats, r: Floats) -> float:
+def evidence(o: Floats, r: Floats) -> Floats:
     """Compute G of two samples.
 
     Args:
-        o: rows of the window, shape (bins,).
+        o: rows of the window, shape (bins,), or (windows, bins) for many windows at once.
         r: rows of the reference, shape (bins,).
+
+    Returns:
+        Shape () or (windows,).
     """
-    n, m = o.sum(), r.sum()
-    if not n or not m:
-        return 0.0
-    both = o + r
-    total = _n_log_n(o) + _n_log_n(r) - _n_log_n(both) + _n_log_n(n + m) - _n_log_n(n) - _n_log_n(m)
-    return max(0.0, 2.0 * total)
+    n, m = o.sum(axis=-1), r.sum()
+    parts = _n_log_n(o) - _n_log_n(o + r) + _n_log_n(r)
+    total = parts.sum(axis=-1) + _n_log_n(n + m) - _n_log_n(n) - _n_log_n(m)
+    return np.where((n > 0) & (m > 0), np.maximum(2.0 * total, 0.0), 0.0)
 
 
-def effect(o: Floats, r: Floats) -> float:
+def effect(o: Floats, r: Floats) -> Floats:
     """Compute the population stability index of two samples less what it is expected to be without drift.
 
     Args:
-        o: rows of the window, shape (bins,).
+        o: rows of the window, shape (bins,), or (windows, bins) for many windows at once.
         r: rows of the reference, shape (bins,).
+
+    Returns:
+        Shape () or (windows,).
     """
-    n, m, bins = o.sum(), r.sum(), len(o)
-    if not n or not m:
-        return 0.0
+    n, m, bins = o.sum(axis=-1, keepdims=True), r.sum(), o.shape[-1]
     p, q = (o + 0.5) / (n + bins / 2), (r + 0.5) / (m + bins / 2)
-    return float(((p - q) * np.log(p / q)).sum() - (bins - 1) * (1 / n + 1 / m))
+    found = ((p - q) * np.log(p / q)).sum(axis=-1)
+    n = n[..., 0]
+    noise = (bins - 1) * (1 / np.maximum(n, 1) + 1 / max(m, 1))
+    return np.where((n > 0) & (m > 0), found - noise, 0.0)
 
 
-def _n_log_n(rows: Floats | float) -> float:
+def _n_log_n(rows: Floats) -> Floats:
     values = np.asarray(rows, dtype=np.float64)
-    return float((values * np.log(np.where(values > 0, values, 1.0))).sum())
+    return values * np.log(np.where(values > 0, values, 1.0))
