@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,7 +75,10 @@ def test_a_format_of_another_version_is_not_guessed(monkeypatch: pytest.MonkeyPa
         read([KEY], later)
 
 
-def test_the_signature_is_long_enough() -> None:
+@pytest.mark.parametrize("key", [KEY, OTHER * 4])
+def test_the_signature_is_hmac_and_long_enough(key: bytes) -> None:
+    raw = base64.urlsafe_b64decode(sign(key, TOLD) + "==="[: -len(sign(key, TOLD)) % 4])
+    assert raw[-MAC:] == hmac.digest(key, raw[:-MAC], "sha256")[:MAC]
     assert MAC >= 16
 
 

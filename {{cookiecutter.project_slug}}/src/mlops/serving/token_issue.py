@@ -14,7 +14,7 @@ from mlops.contract.task import Task
 from mlops.serving.bins import Coder
 from mlops.serving.profile import Profile
 from mlops.serving.slices import slicers
-from mlops.serving.token import LONGEST, Told, sign, tail
+from mlops.serving.token import LONGEST, NOWHERE, seal, tail
 from mlops.serving.token_keys import Key
 
 RANDOM = 8
@@ -38,7 +38,8 @@ class Issuer:
     def __init__(self, release: str, task: Task, profile: Profile | None) -> None:
         self.release = release
         self.task = task
-        self.slicers = slicers(profile.slices) if profile else ()
+        known = slicers(profile.slices) if profile else ()
+        self.slicers = [(slicer, (*slicer.names, None)) for slicer in known]
         monitored = [column for column in profile.monitored if column.kind == "prediction"] if profile else []
         self.coder = Coder(monitored[0]) if monitored and task.task == "binary" else None
         self.tails: dict[tuple[Any, ...], bytes] = {}
@@ -57,25 +58,24 @@ class Issuer:
         """
         random = os.urandom(RANDOM * len(labels))
         nonces = tuple(random[start : start + RANDOM] for start in range(0, len(random), RANDOM))
-        given = zip(nonces, self._values(scores), self._labels(labels), self._rows(columns, len(labels)), strict=True)
+        places, values = self._values(scores)
+        slices = self._rows(columns) if self.slicers else [()] * len(labels)
         bins = 0 if self.coder is None else self.coder.null
+        tails = map(self._tail, self._labels(labels), slices)
         ids = tuple(
-            sign(
-                key,
-                Told(self.release, self.task.task, at, nonce, score, place, bins, label, slices),
-                self._tail(label, slices),
-            )
-            for nonce, (score, place), label, slices in given
+            seal(key, at, nonce, value, place, bins, common)
+            for nonce, value, place, common in zip(nonces, values, places, tails, strict=True)
         )
         return Issued(at, nonces, ids)
 
-    def _values(self, scores: np.ndarray) -> Iterator[tuple[float, int | None]]:
+    def _values(self, scores: np.ndarray) -> tuple[list[int], list[float]]:
+        """Take from each row's scores what its outcome is compared with, and find its bin."""
         if self.task.task == "multiclass":
-            return ((score, None) for score in scores.max(axis=1).tolist())
-        values = scores[:, 1] if self.task.task == "binary" else scores
-        if self.coder is None:
-            return ((value, None) for value in values.tolist())
-        return zip(values.tolist(), self.coder.codes(values).tolist(), strict=True)
+            values = scores.max(axis=1)
+        else:
+            values = scores[:, 1] if self.task.task == "binary" else scores
+        places = [NOWHERE] * len(values) if self.coder is None else self.coder.codes(values).tolist()
+        return places, values.tolist()
 
     def _labels(self, labels: Sequence[Scalar]) -> Sequence[Scalar | None]:
         if self.task.task == "multiclass":
@@ -83,11 +83,10 @@ class Issuer:
         positive = self.task.classes[1] if self.task.task == "binary" else None
         return [positive] * len(labels)
 
-    def _rows(self, columns: dict[str, np.ndarray], n: int) -> Iterator[tuple[str, ...]]:
+    def _rows(self, columns: dict[str, np.ndarray]) -> Iterator[tuple[str, ...]]:
         """Name the slices of each row; a value that the profile does not name has none."""
-        found = [((*slicer.names, None), slicer.places_of(columns)) for slicer in self.slicers]
-        for row in range(n):
-            yield tuple(name for names, places in found if (name := names[places[row]]) is not None)
+        found = [[names[place] for place in slicer.places_of(columns)] for slicer, names in self.slicers]
+        return (tuple(name for name in names if name is not None) for names in zip(*found, strict=True))
 
     def _tail(self, label: Scalar | None, slices: tuple[str, ...]) -> bytes:
         known = self.tails.get((label, slices))
