@@ -40,6 +40,7 @@ ALWAYS = {
     "docs/guides/ci.md",
     "docs/guides/cluster.md",
     "docs/guides/doctor.md",
+    "docs/guides/feedback.md",
     "docs/guides/image.md",
     "docs/guides/retraining.md",
     "docs/guides/storage.md",
