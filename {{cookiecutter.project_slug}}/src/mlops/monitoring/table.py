@@ -35,11 +35,11 @@ FITTING: dict[Form, tuple[str, ...]] = {
 
 
 def belongs(frame: pd.DataFrame, agreed: Contract | None) -> bool:
-    """Tell whether a raw table is one of the contract's: it has at least half of the inputs."""
+    """Tell whether a raw table is one of the contract's: it has more than half of the inputs."""
     if agreed is None:
         return False
     given = {str(name) for name in frame.columns}
-    return 2 * sum(column.name in given for column in agreed.inputs) >= len(agreed.inputs)
+    return 2 * sum(column.name in given for column in agreed.inputs) > len(agreed.inputs)
 
 
 def by_contract(frame: pd.DataFrame, agreed: Contract, where: str) -> pd.DataFrame:
