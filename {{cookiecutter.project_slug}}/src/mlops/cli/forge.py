@@ -37,9 +37,9 @@ def comment(
 @app.command()
 def retrain(
     cause: Annotated[str, typer.Option(help="Why, for the pull request: an alert, a schedule, a person.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Train and judge; propose nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Train, judge and decide; propose nothing.")] = False,
 ) -> None:
-    """Bring new data, train, judge, and propose the model by one pull request; exit 1 if the gate refuses it."""
+    """Bring new data, train, judge, and propose what is worth it by one pull request; exit 1 if the gate refuses it."""
     from mlops.commands import retrain as command
 
     command.retrain(cause, dry_run=dry_run)
