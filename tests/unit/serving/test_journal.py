@@ -18,12 +18,12 @@ def lines(folder: Path) -> list[bytes]:
 
 
 def test_a_file_a_day(tmp_path: Path) -> None:
-    now = [datetime(2024, 5, 1, 23, 59, tzinfo=UTC)]
+    now = [datetime(2024, 5, 1, 23, 59, tzinfo=UTC).timestamp()]
     lost: list[int] = []
     kept = Journal(tmp_path, lost.append, lambda: now[0])
     kept.inputs(b'{"a":1}', 1)
     kept.outcomes([b'{"b":1}', b'{"b":2}'])
-    now[0] = datetime(2024, 5, 2, tzinfo=UTC)
+    now[0] += 60
     kept.inputs(b'{"a":2}', 1)
     kept.close()
     assert [path.name[:8] for path in sorted((tmp_path / "inputs").iterdir())] == ["20240501", "20240502"]

@@ -14,6 +14,8 @@ from mlops.serving.journal import Journal
 from mlops.serving.token_issue import Issued, Issuer
 from mlops.serving.token_keys import Keys
 
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class Recorder:
     """Gives predictions their ids and keeps the rows that they were made from, without restricted columns."""
@@ -30,6 +32,7 @@ class Recorder:
         self.keys = keys
         self.journal = journal
         self.clock = clock
+        self.release = encode(issuer.release).encode()
         self.secret = frozenset(column.name for column in contract.requested if column.restricted)
 
     def ids(
@@ -57,10 +60,9 @@ class Recorder:
     def _line(self, issued: Issued, body: bytes, rows: Sequence[Mapping[str, Any]]) -> bytes:
         if self.secret:
             kept = [{name: value for name, value in row.items() if name not in self.secret} for row in rows]
-            body = json.dumps({"rows": kept}, ensure_ascii=False, separators=(",", ":")).encode()
+            body = encode({"rows": kept}).encode()
         else:
             # In JSON a line break is never inside a text, so it is only space between values.
             body = body.replace(b"\n", b" ").replace(b"\r", b" ")
-        release = json.dumps(self.issuer.release, ensure_ascii=False).encode()
         nonces = b"".join(issued.nonces).hex().encode()
-        return b'{"at":%d,"release":%b,"nonces":"%b","request":%b}' % (issued.at, release, nonces, body)
+        return b'{"at":%d,"release":%b,"nonces":"%b","request":%b}' % (issued.at, self.release, nonces, body)

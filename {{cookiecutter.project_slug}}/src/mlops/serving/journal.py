@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,16 +22,18 @@ from mlops.serving.log import event
 Kind = Literal["inputs", "outcomes"]
 Lost = Callable[[int], None]
 PAUSE = 0.1  # seconds in which lines are gathered
+SECONDS = 86_400  # of a day
 MOST_BYTES = 32 * 2**20
 
 
 class Journal:
     """The files of this process; it also works in a process that was forked from the one that made it."""
 
-    def __init__(self, folder: Path, lost: Lost, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, folder: Path, lost: Lost, clock: Callable[[], float] = time.time) -> None:
         self.folder = folder
         self.lost = lost
-        self.now = now
+        self.clock = clock
+        self.day = (0, "")
         self.files: dict[Kind, Lines] = {"inputs": Lines(folder / "inputs"), "outcomes": Lines(folder / "outcomes")}
         self.waiting: list[tuple[str, bytes, int]] = []
         self.bytes = 0
@@ -89,7 +92,10 @@ class Journal:
             self.lost(rows)
 
     def _day(self) -> str:
-        return self.now().strftime("%Y%m%d")
+        number = int(self.clock() // SECONDS)
+        if self.day[0] != number:
+            self.day = (number, datetime.fromtimestamp(number * SECONDS, UTC).strftime("%Y%m%d"))
+        return self.day[1]
 
 
 class Lines:
