@@ -17,6 +17,7 @@ from unit.serving.test_server import refused
 
 from mlops.contract.document import load
 from mlops.contract.task import load_task
+from mlops.data.feedback_files import Files
 from mlops.serving import feedback_seen
 from mlops.serving.feedback import Feedback, Known
 from mlops.serving.feedback_seen import Seen
@@ -158,6 +159,8 @@ def test_a_restart_remembers_and_no_file_has_a_restricted_value(folder: Path, tm
         assert server.terminate() == 0
     with serving(folder / "bundle", *options) as server:
         assert told(server, outcome(name)) == ["repeated"]
+    ((read_back, _),) = Files(tmp_path / "kept").rows()
+    assert Files(tmp_path / "kept").outcomes().values[read_back][1:] == (True, False)
     (line,) = map(json.loads, kept(tmp_path, "inputs").splitlines())
     assert line["request"] == {"rows": [{name: value for name, value in ROW.items() if name != "iban"}]}
     assert SECRET not in "".join(path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file())

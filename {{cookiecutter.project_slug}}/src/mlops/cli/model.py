@@ -67,10 +67,11 @@ def data_next(initial: Annotated[bool, typer.Option(help="The batches of the fir
 @data.command("pull")
 def data_pull(
     from_feedback: Annotated[
-        bool, typer.Option("--from-feedback", help="From the files that servers keep: the one place there is so far.")
+        bool, typer.Option("--from-feedback", help="From the files that servers keep of inputs and outcomes.")
     ],
     folder: Annotated[
-        Path | None, typer.Argument(help="Where they lie; default [tool.mlops] feedback.", show_default=False)
+        Path | None,
+        typer.Argument(help="Where they lie; default the setting `feedback` of the project.", show_default=False),
     ] = None,
 ) -> None:
     """Join kept inputs and outcomes to the newest batch; exit 1 if it breaks the contract."""
