@@ -48,6 +48,7 @@ ALWAYS = {
     "docs/reference/chart.md",
     "docs/reference/commands.md",
     "docs/reference/contract.md",
+    "docs/reference/drift.md",
     "docs/reference/gates.md",
     "docs/reference/settings.md",
     "dvc.yaml",
