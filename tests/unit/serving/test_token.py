@@ -7,10 +7,14 @@ import hmac
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mlops.contract.errors import MlopsError
+from mlops.contract.task import Task
+from mlops.serving.profile import Profile
 from mlops.serving.token import FORMAT, LONGEST, MAC, Forged, Told, Unreadable, read, sign
+from mlops.serving.token_issue import Issuer
 from mlops.serving.token_keys import LOOK, Keys, read_keys
 
 KEY, OTHER = b"k" * 32, b"o" * 32
@@ -108,3 +112,13 @@ def test_a_file_without_keys_is_refused_and_no_key_is_shown(tmp_path: Path, text
     assert "short" not in str(caught.value)
     with pytest.raises(MlopsError, match="openssl rand"):
         read_keys(tmp_path / "none")
+
+
+def test_slices_that_make_an_id_too_long_are_left_out() -> None:
+    long = "ß" * 600
+    profile = Profile(1, None, None, (), {"depot": ("north",), "note": (long,)})
+    task = Task("regression", "y", (), None, "p", (), {}, ())
+    columns = {"depot": np.array(["north", "x"], object), "note": np.array([long, long], object)}
+    issued = Issuer("20240501-1", task, profile).issue(KEY, 5, columns, np.array([1.5, 2.5]), [1.5, 2.5])
+    told = [read([KEY], name) for name in issued.ids]
+    assert [(item.score, item.slices) for item in told] == [(1.5, ("depot=north",)), (2.5, ())]
