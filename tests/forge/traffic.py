@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from forge.place import ROOT
 
-EACH, PAUSE = 20, 0.5  # rows in a request, and seconds to the next one
+EACH, PAUSE = 40, 0.5  # rows in a request, and seconds to the next one
 SOURCE = ROOT / "{{cookiecutter.project_slug}}/src/{{cookiecutter.package_name}}/flights.py"
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
