@@ -110,7 +110,7 @@ def _serve(options: argparse.Namespace, feedback: Setup | None) -> None:
             "start" if shared is None else "worker-start",
             address=address(listener),
             seconds=round(time.monotonic() - began, 2),
-            **version,
+            **version | {"process.pid": os.getpid(), "slot": options.slot},
         )
         if options.ready_fd is not None:
             await _tell(options.ready_fd, version, server)
