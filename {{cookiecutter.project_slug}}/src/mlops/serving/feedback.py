@@ -79,6 +79,7 @@ class Feedback:
             self.telemetry.feedback(item.result)
             if item.result == "counted" and item.told is not None and item.outcome is not None:
                 self._count(item.told, item.outcome)
+        self.telemetry.elsewhere.tell()
         return json.dumps({"results": [_answered(item) for item in judged]}).encode()
 
     def _judge(self, item: dict[str, Any], now: int) -> Judged:

@@ -31,24 +31,33 @@ class Elsewhere:
 
     def __init__(self, shared: tuple[Path, int] | None = None) -> None:
         self.lock = Lock()
+        self.fresh = False
         self.folder = None if shared is None else shared[0]
         self.path = None if shared is None else shared[0] / f"{NAME}.{shared[1]}.json"
         self.counts = _read(self.path) if self.path else Amounts()
 
     def count(self, told: Told, outcome: Scalar) -> None:
-        """Count one outcome, in all rows and in each slice."""
+        """Count one outcome, in all rows and in each slice; `tell` shows it to the other workers."""
         with self.lock:
             for name in ("", *told.slices):
                 for place, amount in _amounts(told, name, outcome):
                     if place in self.counts or len(self.counts) < MOST_SERIES:
                         self.counts[place] = self.counts.get(place, 0.0) + amount
-            if self.path is not None:
+            self.fresh = True
+
+    def tell(self) -> None:
+        """Write what was counted, once a request."""
+        with self.lock:
+            if self.fresh and self.path is not None:
                 self._write(self.path)
+            self.fresh = False
 
     def families(self) -> Iterator[CounterMetricFamily]:
         """Make the metrics, over all workers; those of one name come together."""
         total = Amounts()
-        for counts in (self.counts,) if self.folder is None else map(_read, self.folder.glob(f"{NAME}.*.json")):
+        with self.lock:
+            own = dict(self.counts)
+        for counts in (own,) if self.folder is None else map(_read, self.folder.glob(f"{NAME}.*.json")):
             for place, amount in counts.items():
                 total[place] = total.get(place, 0.0) + amount
         found: dict[str, CounterMetricFamily] = {}
