@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.unit
 ALWAYS = {"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "NetworkPolicy", "Job"}
 KINDS = {
     "minimal": ALWAYS,
-    "full": ALWAYS | {"HorizontalPodAutoscaler", "Ingress", "PodMonitor", "PrometheusRule"},
+    "full": ALWAYS | {"ConfigMap", "HorizontalPodAutoscaler", "Ingress", "PodMonitor", "PrometheusRule"},
     "production": ALWAYS | {"PodMonitor", "PrometheusRule"},
 }
 NEWEST = sorted({v.rsplit(".", 1)[0] for v in kubernetes_validate.utils.all_versions()}, key=lambda v: int(v[2:]))[-3:]
@@ -253,7 +254,7 @@ def test_monitors_watch_this_release(cases: dict[str, list[Manifest]]) -> None:
     rules: list[dict[str, Any]] = rule["spec"]["groups"][0]["rules"]
     for alert in rules:
         assert 'namespace="flight-delays-staging", deployment="flight-delays"' in alert["expr"]
-        assert {"summary", "description"} == set(alert["annotations"])
+        assert {"summary", "description", "runbook_url"} == set(alert["annotations"])
 
 
 def test_feedback_finds_its_key_and_its_folder(cases: dict[str, list[Manifest]]) -> None:
@@ -277,3 +278,18 @@ def test_without_a_secret_there_is_no_feedback_and_a_claim_alone_is_refused(
     assert {volume["name"] for volume in pod["volumes"]} == {"release", "tmp"}
     values = written(tmp_path / "values.yaml", {"feedback": {"claim": "c"}})
     assert "Name a Secret" in refusal(case("minimal"), values)
+
+
+def test_rules_and_dashboard_are_of_this_release(cases: dict[str, list[Manifest]]) -> None:
+    groups = of_kind("PrometheusRule", cases["full"])["spec"]["groups"]
+    written = yaml.safe_load((CHART / "monitoring" / "rules.yaml").read_text(encoding="utf-8"))["groups"]
+    assert [group["name"] for group in groups[1:]] == [group["name"] for group in written]
+    text = str(groups)
+    assert '=~".+"' not in text and 'job="flight-delays-staging/flight-delays"' in text
+    pages = [rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"] if "alert" in rule]
+    assert all(page.startswith("https://example.com/project/docs/guides/alerts.md#") for page in pages)
+    board = of_kind("ConfigMap", cases["full"])
+    ((_, content),) = board["data"].items()
+    assert json.loads(content)["title"] == "flight-delays-staging/flight-delays"
+    assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert not [m for m in cases["minimal"] if m["kind"] in ("ConfigMap", "PrometheusRule")]

@@ -43,7 +43,7 @@ def _read(settings: Settings, path: Path) -> str | None:
 
 def _label_delay(settings: Settings) -> str:
     """Read how long an outcome may take, in words of Prometheus: at least a day, as it has to be sent, too."""
-    delay = DAY
+    delay: np.timedelta64 = DAY
     if (settings.root / "params.yaml").is_file():
         delay = duration(load_params(settings.root).label_delay, "label_delay")
     return spoken(int(max(delay, DAY).astype("timedelta64[s]").astype(int)))

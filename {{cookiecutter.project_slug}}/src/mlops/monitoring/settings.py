@@ -31,7 +31,7 @@ def _share(value: Any) -> Any:
     found = SHARE.fullmatch(value)
     if found is None:
         raise ValueError("write a share with its sign, for example 1%")
-    return float(found[1]) / 100
+    return round(float(found[1]) / 100, 8)
 
 
 def _bucket(value: float) -> float:
