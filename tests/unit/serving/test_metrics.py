@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from baking import PROJECT
 from prometheus_client.parser import text_string_to_metric_families
 from unit.serving.bundle_factory import ROW, make_bundle, release_facts, write_release
 from unit.serving.processes import Server, ask, serving
@@ -225,10 +227,24 @@ def test_promtool_and_the_parser_of_openmetrics_find_no_fault(texts: tuple[str, 
 
 
 def test_the_guide_names_what_is_told(texts: tuple[str, str]) -> None:
-    from baking import PROJECT
-
     guide = (PROJECT / "docs" / "guides" / "telemetry.md").read_text(encoding="utf-8")
     table = set(re.findall(r"^\| `(mlops_\w+)` \|", guide, re.MULTILINE))
     of_regression = {"mlops_outcome_error_total", "mlops_outcome_squared_error_total"}
     of_regression |= {"mlops_reference_outcome_error", "mlops_reference_outcome_squared_error"}
     assert table == set(re.findall(r"^# TYPE (\S+)", texts[0], re.MULTILINE)) | of_regression
+
+
+def test_what_other_vendors_are_configured_with_fits_what_is_told(texts: tuple[str, str]) -> None:
+    told = set(re.findall(r"^# TYPE (\S+)", texts[0], re.MULTILINE))
+    made = {
+        name: yaml.safe_load(re.sub("{{|}}", "", (PROJECT / "deploy" / "monitoring" / f"{name}.yaml").read_text()))
+        for name in ("datadog", "newrelic", "elastic")
+    }
+    (datadog,) = made["datadog"]["instances"]
+    assert datadog["openmetrics_endpoint"].endswith(":8000/metrics")
+    (kept,) = made["newrelic"]["remote_write"][0]["write_relabel_configs"]
+    for pattern in (*datadog["metrics"], kept["regex"]):
+        assert all(re.fullmatch(pattern, name) for name in told)
+    assert {"ndjson": {"overwrite_keys": True, "expand_keys": True, "add_error_key": True}} in made["elastic"][
+        "filebeat.inputs"
+    ][0]["parsers"]
