@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -376,8 +377,8 @@ LIVE = """## In Prometheus
 
 The rules are evaluated each minute: a distribution over the last day, nulls, range and new values over the last hour.
 15 columns, {references} references, {days} days of steady traffic each. An alarm is counted when it begins, in any
-column; *of 15 minutes* are those that last so long. At 0.05 requests a second an hour has 180 rows: as many hours as a
-year has bring some alarms by chance, and nearly all of them are short. Time to detect is the median from the moment
+column; *of 15 minutes* are those that last so long. A year has 8,760 hours, so the rules of
+the hour bring some alarms by chance where an hour has few rows; nearly all of them are short. Time to detect is the median from the moment
 when all traffic has drifted, over {times} streams; `never` is: not within two days.
 
 Traffic with a rhythm of its own (nights, weekends) differs from a reference that does not hold all of it. That is no
@@ -432,7 +433,13 @@ def page(
     share = too_small(SMALL_ROWS, 50_000, powers // 4)
     parts += ["", SMALL.format(n=SMALL_ROWS, share=_percent(share), times=powers // 4)]
     parts += [LIVE.format(references=live[0], days=live[1], times=live[2]), *_streams(streams, lives)]
-    return "\n".join(parts) + "\n"
+    return wrapped("\n".join(parts)) + "\n"
+
+
+def wrapped(text: str) -> str:
+    """Wrap paragraphs, and leave headings and tables as they are."""
+    parts = (part.strip("\n") for part in text.split("\n\n"))
+    return "\n\n".join(part if part.startswith(("#", "|")) else fill(part, 118) for part in parts)
 
 
 def _clean(cell: tuple[int, int, int, int]) -> tuple[int, int]:
