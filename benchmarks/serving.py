@@ -161,8 +161,9 @@ def compare(server: Server, body: bytes, requests: int, rounds: int) -> dict[str
 
 
 def ratio(times: dict[str, list[tuple[float, float]]], name: str, at: int) -> float:
-    """Compare the rounds of a state with those when the server was whole."""
-    return statistics.median(part[at] / whole[at] for part, whole in zip(times[name], times["whole"], strict=True))
+    """Compare the median of a state's rounds with that of the whole server's."""
+    part, whole = (statistics.median(found[at] for found in times[which]) for which in (name, "whole"))
+    return part / whole
 
 
 def main() -> int:

@@ -16,6 +16,7 @@ class Quick:
     def __init__(self, spots: Sequence[Spot]) -> None:
         self.numbers: list[tuple[str, list[float], list[int]]] = []
         self.texts: list[tuple[str, Callable[[str, int], int], int]] = []
+        self.presences: list[tuple[str, int, int]] = []
         self.rest: list[Spot] = []
         for spot in spots:
             if spot.cuts is not None:
@@ -23,6 +24,8 @@ class Quick:
             elif spot.table is not None and isinstance(spot.coder, Coder):
                 table = {value: spot.whole + at for value, at in spot.table.items()}
                 self.texts.append((spot.column, table.get, spot.whole + spot.default))
+            elif isinstance(spot.coder, Coder) and spot.coder.column.form == "presence" and not spot.sliced:
+                self.presences.append((spot.column, spot.whole, spot.whole + spot.coder.null))
             else:
                 self.rest.append(spot)
 
@@ -35,5 +38,8 @@ class Quick:
         for column, get, default in self.texts:
             for value in given[column]:
                 numbers[get(value if value.__class__ is str else str(value), default)] += 1
+        for column, present, null in self.presences:
+            for value in given[column].tolist():  # type: ignore[union-attr]
+                numbers[null if value is None or value == "" or value != value else present] += 1
         for spot in self.rest:
             spot.few(tally, given[spot.column], given)

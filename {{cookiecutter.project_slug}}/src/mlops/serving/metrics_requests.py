@@ -33,6 +33,7 @@ class Requests:
         self.answers = plan.family(
             "mlops_requests", "Requests answered, by route and status.", ("route", "status"), answers
         )
+        self.known: dict[tuple[str, int], int] = {}
         self.refusals = plan.family(*REFUSALS, [("", form) for form in FORMS])
         self.feedback = plan.family(
             "mlops_feedback", "Outcomes received, by what became of them.", ("result",), [(name,) for name in RESULTS]
@@ -50,8 +51,7 @@ class Requests:
 
     def ended(self, route: str, status: int, seconds: float) -> None:
         """Count an answer; a status that is not listed counts as its hundred."""
-        found = self.answers.get((route, str(status)), self.answers.get((route, f"{status // 100}00")))
-        place = self.answers[route, "500"] if found is None else found
+        place = self.known.get((route, status)) or self._place(route, status)
         first = self.durations[route]
         numbers = self.tally.numbers
         with self.tally.lock:
@@ -59,6 +59,15 @@ class Requests:
             numbers[place] += 1
             numbers[first + bisect_left(BUCKETS, seconds)] += 1
             numbers[first + len(BUCKETS) + 1] += seconds
+
+    def _place(self, route: str, status: int) -> int:
+        place = next(
+            found
+            for name in (str(status), f"{status // 100}00", "500")
+            if (found := self.answers.get((route, name))) is not None
+        )
+        self.known[route, status] = place
+        return place
 
     def histogram(self, total: list[float]) -> Iterator[Metric]:
         """Tell the durations."""
