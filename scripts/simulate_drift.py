@@ -377,9 +377,10 @@ LIVE = """## In Prometheus
 
 The rules are evaluated each minute: a distribution over the last day, nulls, range and new values over the last hour.
 15 columns, {references} references, {days} days of steady traffic each. An alarm is counted when it begins, in any
-column; *of 15 minutes* are those that last so long. A year has 8,760 hours, so the rules of
-the hour bring some alarms by chance where an hour has few rows; nearly all of them are short. Time to detect is the median from the moment
-when all traffic has drifted, over {times} streams; `never` is: not within two days.
+column; *of 15 minutes* are those that last so long. A year has 8,760 hours, so the rules of the hour bring some alarms
+by chance where an hour has few rows; nearly all of them are short. Time to detect is the median from the moment when
+all traffic has drifted, over {times} streams; `never` is: not within two days. An alert waits for its rule to hold for
+an hour (distribution) or five minutes (the others) more, which is not counted in.
 
 Traffic with a rhythm of its own (nights, weekends) differs from a reference that does not hold all of it. That is no
 false alarm of these rules, and not counted here.
