@@ -40,11 +40,16 @@ ALWAYS = {
     "deploy/monitoring/datadog.yaml",
     "deploy/monitoring/elastic.yaml",
     "deploy/monitoring/newrelic.yaml",
+    "deploy/monitoring/alertmanager.yaml",
+    "deploy/monitoring/prometheus.yaml",
+    "deploy/monitoring/settings.yaml",
+    "docs/guides/alerts.md",
     "docs/guides/ci.md",
     "docs/guides/cluster.md",
     "docs/guides/doctor.md",
     "docs/guides/feedback.md",
     "docs/guides/image.md",
+    "docs/guides/monitoring.md",
     "docs/guides/retraining.md",
     "docs/guides/storage.md",
     "docs/guides/telemetry.md",
@@ -74,7 +79,10 @@ CHART = {
     "deploy/chart/ci/minimal-values.yaml",
     "deploy/chart/ci/production-values.yaml",
     "deploy/chart/ci/retrain-values.yaml",
+    "deploy/chart/monitoring/dashboard.json",
+    "deploy/chart/monitoring/rules.yaml",
     "deploy/chart/templates/_helpers.tpl",
+    "deploy/chart/templates/dashboard.yaml",
     "deploy/chart/templates/deployment.yaml",
     "deploy/chart/templates/horizontalpodautoscaler.yaml",
     "deploy/chart/templates/ingress.yaml",
@@ -136,7 +144,14 @@ EXAMPLE = {
     "src/flight_delays/flights.py",
 }
 MACHINERY = "src/mlops/"
-RAW = (".github/workflows/", ".github/actions/", MACHINERY, "notebooks/", "deploy/chart/templates/")
+RAW = (
+    ".github/workflows/",
+    ".github/actions/",
+    MACHINERY,
+    "notebooks/",
+    "deploy/chart/templates/",
+    "deploy/chart/monitoring/",
+)
 # Their braces are Argo CD's: test_argocd.py looks at each.
 ARGO = ["deploy/argocd/applicationset.yaml", "deploy/argocd/notifications.yaml"]
 

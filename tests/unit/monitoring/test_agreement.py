@@ -1,0 +1,85 @@
+"""Prometheus and the judge give the same rows the same evidence, effect and verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from monitors import ran
+from unit.monitoring import worlds as w
+
+from mlops.monitoring import build
+from mlops.monitoring.judge import Finding, judge
+from mlops.monitoring.settings import Settings
+from mlops.serving.profile import Monitored, Part, Profile
+
+pytestmark = pytest.mark.unit
+
+# Rows a minute of one replica, and of the reference; a window of a day sees all five hours, one of an hour an hour.
+CASES = {
+    "moved": ({"0": 4, "1": 2, "2": 1, "3": 1, "below": 0, "above": 0.2, "null": 0.6}, 1000),
+    "alike": ({"0": 2, "1": 2, "2": 2, "3": 2, "below": 0, "above": 0, "null": 0.08}, 1000),
+    "an empty bin": ({"0": 3, "1": 0, "2": 2, "3": 2, "below": 0, "above": 0, "null": 0}, 700),
+}
+CRITICAL = {"distribution": 25.0, "nulls": 15.0, "range": 14.0}
+
+
+def expected(rows: dict[str, float], reference: dict[str, float]) -> list[Finding]:
+    """Judge the same window by the file's rules: each rule with the rows of its own window."""
+    part = Part(None, reference, CRITICAL)  # type: ignore[arg-type]
+    profile = Profile(1, None, None, (Monitored("input", "x", "number", parts=(part,)),), {})
+    found = []
+    for minutes, rules in ((w.STEP * w.TICKS, ("distribution",)), (60, ("nulls", "range"))):
+        counts = {("input", "", "x"): {bin: rate * minutes * len(w.REPLICAS) for bin, rate in rows.items()}}
+        found += [finding for finding in judge(profile, counts) if finding.rule in rules]  # type: ignore[arg-type]
+    return found
+
+
+def questions(finding: Finding, job: str) -> Iterator[dict[str, object]]:
+    """Ask whether Prometheus has the same numbers."""
+    for name, value in (
+        ("evidence", finding.evidence),
+        ("effect", finding.effect),
+        ("drifted", float(finding.drifted)),
+    ):
+        series = f'rule:mlops_drift:{name}{{job="{job}", rule="{finding.rule}"}}'
+        yield {
+            "expr": f"count(abs({series} - {value!r}) < 1e-6)",
+            "eval_time": f"{w.STEP * w.TICKS}m",
+            "exp_samples": [{"labels": "{}", "value": 1}],
+        }
+
+
+def tried(folder: Path, rules: str) -> str:
+    """Let promtool compute what the judge computes; returns what differs."""
+    series: w.Series = {}
+    asked: list[dict[str, object]] = []
+    for job, (rows, each) in CASES.items():
+        reference = {**dict.fromkeys(w.INSIDE, each), "below": 1, "above": 1, "null": 40}
+        where = {"job": job, "release": "r", "kind": "input", "slice": "", "column": "x"}
+        for bin, rate in rows.items():
+            for replica in w.REPLICAS:
+                series[w.name("mlops_rows_total", **where, bin=bin, instance=replica)] = w.grows(rate)
+            series[w.name("mlops_reference_rows", **where, bin=bin)] = w.stays(reference[bin])
+        for rule, value in CRITICAL.items():
+            series[w.name("mlops_reference_critical", **where, rule=rule)] = w.stays(value)
+        asked += [question for finding in expected(rows, reference) for question in questions(finding, job)]
+    # The window of a day is cut to what there is, as an increase would be carried on to its edges.
+    exact = rules.replace("interval: 1m", "interval: 20m").replace("[1d]", f"[{w.STEP * w.TICKS}m]")
+    (folder / "rules.yaml").write_text(exact, encoding="utf-8")
+    inputs = [{"series": key, "values": values} for key, values in series.items()]
+    test = {"interval": f"{w.STEP}m", "input_series": inputs, "promql_expr_test": asked}
+    document = {"rule_files": ["rules.yaml"], "evaluation_interval": "20m", "tests": [test]}
+    (folder / "test.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    done = ran("promtool", "test", "rules", "test.yaml", cwd=folder)
+    return done.stdout if done.returncode else ""
+
+
+def test_prometheus_and_the_judge_agree(tmp_path: Path) -> None:
+    assert tried(tmp_path, build.text(Settings())) == ""
+
+
+def test_another_formula_is_noticed(tmp_path: Path) -> None:
+    assert "effect" in tried(tmp_path, build.text(Settings()).replace("+ 0.5)", "+ 0.6)"))
