@@ -102,13 +102,22 @@ def _bring(work: Settings, settings: Settings) -> None:
             found = batches.arrive(work)
         except batches.Exhausted as error:
             say(f"data      {error}")
-    folder = feedback.folder_of(settings)
-    if folder.is_dir():
-        told = feedback.arrive(work, datetime.now(UTC), folder)
-        say("data      feedback has nothing new" if not told else f"data      feedback from {folder.name}/")
-        found = [*found, *told]
-    for batch in found:
+    for batch in [*found, *_feedback(work, settings)]:
         say(f"data      data/raw/{batch.path.name} is new")
+
+
+def _feedback(work: Settings, settings: Settings) -> list[batches.BatchFile]:
+    """Bring the batch of feedback; one that breaks the contract is told, and holds up no other new data."""
+    folder = feedback.folder_of(settings)
+    if not folder.is_dir():
+        return []
+    try:
+        told = feedback.arrive(work, datetime.now(UTC), folder)
+    except Refused as error:
+        say(f"data      feedback stays where it is: {error}")
+        return []
+    say(f"data      feedback from {folder.name}/" if told else "data      feedback has nothing new")
+    return told
 
 
 def _run(root: Path, *command: str) -> None:
