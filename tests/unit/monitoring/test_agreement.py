@@ -21,17 +21,31 @@ pytestmark = pytest.mark.unit
 CASES = {
     "moved": ({"0": 4, "1": 2, "2": 1, "3": 1, "below": 0, "above": 0.2, "null": 0.6}, 1000),
     "alike": ({"0": 2, "1": 2, "2": 2, "3": 2, "below": 0, "above": 0, "null": 0.08}, 1000),
+    "unseen": ({"0": 4, "1": 4, "unseen": 0.2, "null": 0.5}, 1000),
+    "nothing unseen": ({"0": 2, "1": 3, "unseen": 0, "null": 0}, 1000),
     "an empty bin": ({"0": 3, "1": 0, "2": 2, "3": 2, "below": 0, "above": 0, "null": 0}, 700),
 }
-CRITICAL = {"distribution": 25.0, "nulls": 15.0, "range": 14.0}
+CRITICAL = {"distribution": 25.0, "nulls": 15.0, "range": 14.0, "unseen": 14.0}
+
+
+def reference_of(rows: dict[str, float], each: float) -> dict[str, float]:
+    """Give the reference of a number, or of a category where something can be unseen."""
+    outside = {"below": 1.0, "above": 1.0, "unseen": 4.0, "null": 40.0}
+    return {bin: outside.get(bin, each) for bin in rows}
+
+
+def critical(rows: dict[str, float]) -> dict[str, float]:
+    """Give the critical values of the rules that a column has."""
+    missing = "range" if "unseen" in rows else "unseen"
+    return {rule: value for rule, value in CRITICAL.items() if rule != missing}
 
 
 def expected(rows: dict[str, float], reference: dict[str, float]) -> list[Finding]:
     """Judge the same window by the file's rules: each rule with the rows of its own window."""
-    part = Part(None, reference, CRITICAL)  # type: ignore[arg-type]
+    part = Part(None, reference, critical(rows))  # type: ignore[arg-type]
     profile = Profile(1, None, None, (Monitored("input", "x", "number", parts=(part,)),), {})
     found = []
-    for minutes, rules in ((w.STEP * w.TICKS, ("distribution",)), (60, ("nulls", "range"))):
+    for minutes, rules in ((w.STEP * w.TICKS, ("distribution",)), (60, ("nulls", "range", "unseen"))):
         counts = {("input", "", "x"): {bin: rate * minutes * len(w.REPLICAS) for bin, rate in rows.items()}}
         found += [finding for finding in judge(profile, counts) if finding.rule in rules]  # type: ignore[arg-type]
     return found
@@ -57,13 +71,13 @@ def tried(folder: Path, rules: str) -> str:
     series: w.Series = {}
     asked: list[dict[str, object]] = []
     for job, (rows, each) in CASES.items():
-        reference = {**dict.fromkeys(w.INSIDE, each), "below": 1, "above": 1, "null": 40}
+        reference = reference_of(rows, each)
         where = {"job": job, "release": "r", "kind": "input", "slice": "", "column": "x"}
         for bin, rate in rows.items():
             for replica in w.REPLICAS:
                 series[w.name("mlops_rows_total", **where, bin=bin, instance=replica)] = w.grows(rate)
             series[w.name("mlops_reference_rows", **where, bin=bin)] = w.stays(reference[bin])
-        for rule, value in CRITICAL.items():
+        for rule, value in critical(rows).items():
             series[w.name("mlops_reference_critical", **where, rule=rule)] = w.stays(value)
         asked += [question for finding in expected(rows, reference) for question in questions(finding, job)]
     # The window of a day is cut to what there is, as an increase would be carried on to its edges.

@@ -75,6 +75,16 @@ QUIET: dict[str, tuple[w.Series, set[str]]] = {
         set(),
     ),
     "little loss": ({**BASE, **w.outcomes(8.82, 1.18)}, set()),
+    "little loss of ranking": ({**BASE, **w.ranked(0.95)}, set()),
+    "a loss of ranking in outcomes that cannot show it": (
+        {**BASE, **w.ranked(1), **w.ranked(0.85, slice="s=1", rate=0.03)},
+        set(),
+    ),
+    "a little larger error": ({**BASE, **w.measured(1.015)}, set()),
+    "a larger error in outcomes that cannot show it": (
+        {**BASE, **w.measured(1), **w.measured(1.1, slice="s=1", rate=0.3)},
+        set(),
+    ),
     "one failure in a quiet hour": ({**BASE, **w.answers(0.2, s500=0.01), **w.durations(0.2, 0.19)}, set()),
     "never any traffic": ({**BASE, **w.answers(0), **w.durations(0, 0)}, set()),
     "a rollout": (
@@ -108,6 +118,16 @@ LOUD: dict[str, tuple[w.Series, set[str]]] = {
         {**BASE, **w.outcomes(9, 1), **w.outcomes(1.6, 0.4, slice="s=1")},
         {"LiveMetricBelowFloor"},
     ),
+    "a lost ranking": ({**BASE, **w.ranked(0.7)}, {"LiveMetricBelowFloor"}),
+    "a ranking lost in a slice": (
+        {**BASE, **w.ranked(1), **w.ranked(0.5, slice="s=1", rate=0.5)},
+        {"LiveMetricBelowFloor"},
+    ),
+    "a larger error": ({**BASE, **w.measured(1.1)}, {"LiveMetricBelowFloor"}),
+    "a smaller error, and a larger one in a slice": (
+        {**BASE, **w.measured(0.9), **w.measured(1.2, slice="s=1", rate=3)},
+        {"LiveMetricBelowFloor"},
+    ),
     "no outcomes": ({**BASE, **w.outcomes(0, 0)}, {"FeedbackMissing"}),
     "an old release": (
         {**BASE, **w.each("mlops_release_timestamp_seconds", w.stays(-46 * 86_400), release=w.RELEASE)},
@@ -137,8 +157,8 @@ WORLDS = {**QUIET, **LOUD}
 
 def promtool(folder: Path, rules: str, chosen: dict[str, tuple[w.Series, set[str]]] = WORLDS) -> str:
     """Try rules in worlds; returns what is wrong."""
-    # Every third of an hour is often enough here, and quicker.
-    (folder / "rules.yaml").write_text(rules.replace("interval: 1m", "interval: 20m"), encoding="utf-8")
+    # Each hour is often enough here, and quicker.
+    (folder / "rules.yaml").write_text(rules.replace("interval: 1m", "interval: 1h"), encoding="utf-8")
     (folder / "test.yaml").write_text(yaml.safe_dump(w.document(chosen, "rules.yaml")), encoding="utf-8")
     done = ran("promtool", "test", "rules", "test.yaml", cwd=folder)
     return done.stdout if done.returncode else ""
@@ -169,6 +189,17 @@ MUTANTS = {
     "any release": ("(mlops_rows_total{", "(mlops_nothing_total{", "nulls"),
     "no loss that matters": ("slice:mlops_live:loss > 0.02", "slice:mlops_live:loss > -1", "little loss"),
     "few outcomes": ("> 3 * slice:mlops_live:loss_error", "> 300 * slice:mlops_live:loss_error", "a lost metric"),
+    "a ranking without its error": (
+        'sqrt(slice:mlops_live:variance',
+        "0 * sqrt(slice:mlops_live:variance",
+        "a loss of ranking in outcomes that cannot show it",
+    ),
+    "an error without its error": (
+        'sqrt(slice:mlops_live:variance',
+        "0 * sqrt(slice:mlops_live:variance",
+        "a larger error in outcomes that cannot show it",
+    ),
+    "an error that is not a share": ("/ slice:mlops_reference:metric - 1)", "* 0)", "a larger error"),
     "few failures": (">= 10)", ">= 0)", "one failure in a quiet hour"),
     "never any traffic": ("offset 1h)) > 0", "offset 1h)) >= 0", "never any traffic"),
     "never a release": (

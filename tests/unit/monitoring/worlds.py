@@ -111,6 +111,36 @@ def outcomes(right: float, wrong: float, slice: str = "", release: str = RELEASE
     }
 
 
+def ranked(spread: float, slice: str = "", rate: float = 1) -> Series:
+    """Tell outcomes of a model of yes and no, by bins; on the reference those of yes score higher by a spread of 1."""
+    found = each("mlops_feedback_enabled", stays(1), release=RELEASE)
+    for outcome, sign in (("0", -1), ("1", 1)):
+        below = expected = 0.0
+        for at, bin in enumerate(INSIDE):
+            where = {"release": RELEASE, "slice": slice, "bin": bin, "outcome": outcome}
+            live, known = (rate * (2.5 + sign * apart * (at - 1.5)) for apart in (spread, 1))
+            found |= each("mlops_outcomes_total", grows(live), **where)
+            found |= each("mlops_outcomes_below_total", grows(below), **where)
+            found |= each("mlops_reference_outcomes", stays(400 * known), **where)
+            found |= each("mlops_reference_outcomes_below", stays(400 * expected), **where)
+            below, expected = below + live, expected + known
+    return found
+
+
+def measured(error: float, slice: str = "", rate: float = 10) -> Series:
+    """Tell outcomes of a model of numbers that is wrong by so much on average; by 1 on the reference."""
+    where = {"release": RELEASE, "slice": slice}
+    return {
+        **each("mlops_feedback_enabled", stays(1), release=RELEASE),
+        **each("mlops_outcomes_total", grows(rate), **where),
+        **each("mlops_outcome_error_total", grows(rate * error), **where),
+        **each("mlops_outcome_squared_error_total", grows(rate * 1.5 * error**2), **where),
+        **each("mlops_reference_outcomes", stays(100_000), **where),
+        **each("mlops_reference_outcome_error", stays(100_000), **where),
+        **each("mlops_reference_outcome_squared_error", stays(150_000), **where),
+    }
+
+
 def document(worlds: dict[str, tuple[Series, set[str]]], rules: str) -> dict[str, Any]:
     """Ask promtool which alerts fire at the end in worlds that Prometheus scrapes at once, each as a job of its own."""
     asked = 'group by (alertname, job, name) (ALERTS{alertstate="firing"})'
@@ -122,7 +152,7 @@ def document(worlds: dict[str, tuple[Series, set[str]]], rules: str) -> dict[str
     series = {key.replace('"m"', f'"{title}"'): v for title, (world, _) in worlds.items() for key, v in world.items()}
     return {
         "rule_files": [rules],
-        "evaluation_interval": "20m",
+        "evaluation_interval": "1h",
         "tests": [
             {
                 "interval": f"{STEP}m",
