@@ -19,7 +19,6 @@ import pytest
 import yaml
 from prometheus import tools
 
-
 LISTENING = re.compile(r"Listening on.*? address=127\.0\.0\.1:(\d+)")
 
 

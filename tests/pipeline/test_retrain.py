@@ -75,7 +75,8 @@ def test_new_data_become_one_pull_request_that_a_second_run_leaves_alone(project
     assert pull["title"] == message.splitlines()[0] == "Retrain: 0002-GH 12-skip-ci"
     assert "everyone" not in message and "GH-12" not in message
     inert(pull["body"])
-    for part in ("`0002-GH-12-skip-ci.parquet`: 600 rows", project.record()["id"], "roc_auc", "because", "drifted from"):
+    batch = "`0002-GH-12-skip-ci.parquet`: 600 rows"
+    for part in (batch, project.record()["id"], "roc_auc", "because", "drifted from"):
         assert part in pull["body"], pull["body"]
     assert (project.path / ".mlops" / "retrain" / "report.html").is_file()
     assert not list((project.path / ".mlops").glob("work-*")), "the clone is gone"
