@@ -33,6 +33,7 @@ RULES = Path("deploy/chart/monitoring/rules.yaml")
 SETTINGS = "drift_window: 40s\nfault_window: 40s\n"
 BEARER = "only-these-two-know-it"
 TICK = "1s"
+LIVE_OUTCOMES = 'slice:mlops_live:outcomes{{release="{}", slice=""}}'
 
 
 def test_the_circle(begin: Begin, train: Train, story: Story, tmp_path: Path) -> None:
@@ -59,7 +60,11 @@ def test_the_circle(begin: Begin, train: Train, story: Story, tmp_path: Path) ->
         with story.step("the new release serves, and the alert resolves"), traffic.flowing(shifted(month(6, 20000))):
             until("the new release to serve", lambda: serves(url, second))
             until("the alert to resolve", lambda: not lost(alerts))
-            story.note(f"{time.monotonic() - began:.0f} s from the shift to the resolved alert; {told(watch)}")
+            resolved = time.monotonic() - began
+            until("outcomes of the new release", lambda: watch.query(f"{LIVE_OUTCOMES.format(second)} >= 500"))
+            story.note(f"{resolved:.0f} s from the shift to the resolved alert; {told(watch)}")
+            time.sleep(30)  # longer than any condition has to hold
+            assert not lost(alerts), told(watch)
         assert traffic.faults == []
         story.note(f"{traffic.asked} rows asked, {traffic.counted} outcomes counted")
         assert len(project.forge.get("pulls?state=all")) == 1
