@@ -88,8 +88,9 @@ def references(profile: Profile, release: str, task: TaskKind) -> Iterator[Metri
             bins.add_metric([release, column.kind, column.name, label], {"meaning": column.meaning(label)})
     for column, part in profile.parts():
         place = [release, column.kind, str(part.slice or ""), column.name]
-        for label in column.labels:
-            rows.add_metric([*place, label], part.rows.get(label, 0.0))
+        # A bin that the reference leaves out is none of its bins: the effect is less for each more.
+        for label in (found for found in column.labels if found in part.rows):
+            rows.add_metric([*place, label], part.rows[label])
         for rule, value in part.critical.items():
             critical.add_metric([*place, rule], value)
     yield from (rows, critical, bins)
