@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import yaml
 from baking import PROJECT
 from fastapi.routing import APIRoute
 from helm import helm
+from monitors import ran
 from pyhelm3 import Command
 from unit.chart.rendering import CASES, CHART, Manifest, case, manifests, of_kind, refusal, run, text, written
 from unit.delivery.test_records import HARD_NAMES
@@ -280,12 +282,21 @@ def test_without_a_secret_there_is_no_feedback_and_a_claim_alone_is_refused(
     assert "Name a Secret" in refusal(case("minimal"), values)
 
 
-def test_rules_and_dashboard_are_of_this_release(cases: dict[str, list[Manifest]]) -> None:
+def test_rules_and_dashboard_are_of_this_release(cases: dict[str, list[Manifest]], tmp_path: Path) -> None:
     groups = of_kind("PrometheusRule", cases["full"])["spec"]["groups"]
     written = yaml.safe_load((CHART / "monitoring" / "rules.yaml").read_text(encoding="utf-8"))["groups"]
     assert [group["name"] for group in groups[1:]] == [group["name"] for group in written]
     text = str(groups)
     assert '=~".+"' not in text and 'job="flight-delays-staging/flight-delays"' in text
+    names = {rule["record"] for group in groups for rule in group["rules"] if "record" in rule}
+    assert names == {rule["record"] for group in written for rule in group["rules"] if "record" in rule}
+    expressions = [rule["expr"] for group in groups for rule in group["rules"]]
+    # Another environment in the same Prometheus records under the same names.
+    read = [found for text in expressions for found in re.findall(r"[a-z]+:mlops_\w+:\w+\b(?:{([^,}]*))?", text)]
+    assert set(read) == {'job="flight-delays-staging/flight-delays"'}
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
+    checked = ran("promtool", "check", "rules", "rules.yaml", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stdout
     pages = [rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"] if "alert" in rule]
     assert all(page.startswith("https://example.com/project/docs/guides/alerts.md#") for page in pages)
     board = of_kind("ConfigMap", cases["full"])
