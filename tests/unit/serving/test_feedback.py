@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -270,6 +271,32 @@ def test_a_broken_file_of_seen_ids_loses_no_outcome(own: Any, tmp_path: Path) ->
     assert results(feedback, item) == ["counted"]
     assert results(feedback, item) == ["counted"]  # the first went to no file
     assert results(feedback, item) == ["repeated"]
+
+
+class Full:
+    """A connection whose disk is full at one commit."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.fails = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+    def commit(self) -> None:
+        if self.fails:
+            self.fails = False
+            raise sqlite3.OperationalError("database or disk is full")
+        self.connection.commit()
+
+
+def test_a_commit_that_fails_leaves_the_file_to_others(tmp_path: Path) -> None:
+    seen = Seen(tmp_path, DAY)
+    assert seen.take([(1, b"a")], 1, lambda _: None) == {(1, b"a")}
+    seen.connection = Full(seen.connection)  # type: ignore[arg-type, assignment]
+    assert seen.take([(2, b"b")], 2, lambda _: None) == {(2, b"b")}
+    assert seen.take([(3, b"c")], 3, lambda _: None) == {(3, b"c")}
+    assert Seen(tmp_path, DAY).take([(1, b"a"), (2, b"b"), (3, b"c")], 3, lambda _: None) == {(2, b"b")}
 
 
 def test_old_ids_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

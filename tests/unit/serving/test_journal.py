@@ -39,6 +39,14 @@ def test_lines_come_without_a_close(tmp_path: Path) -> None:
         os.sched_yield()
 
 
+def test_the_end_waits_for_lines_that_are_being_written(tmp_path: Path) -> None:
+    kept = Journal(tmp_path, lambda _: None)
+    kept.inputs(b"{}", 1)
+    kept.close()
+    assert kept.thread is not None and not kept.thread.is_alive()
+    assert lines(tmp_path / "inputs") == [b"{}"]
+
+
 def test_half_a_line_spoils_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, write = Lines(tmp_path), os.write
     assert file.append("20240501", [b'{"a":1}'])

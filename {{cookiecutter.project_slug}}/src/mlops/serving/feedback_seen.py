@@ -72,10 +72,10 @@ class Seen:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield self.connection
+            self.connection.commit()
         except BaseException:
             self.connection.rollback()
             raise
-        self.connection.commit()
 
     def _clean(self, connection: sqlite3.Connection, new: int, now: int) -> None:
         self.taken += new

@@ -22,6 +22,7 @@ from mlops.serving.log import event
 Kind = Literal["inputs", "outcomes"]
 Lost = Callable[[int], None]
 PAUSE = 0.1  # seconds in which lines are gathered
+LAST = 5.0  # seconds that the end waits for a disk
 SECONDS = 86_400  # of a day
 MOST_BYTES = 32 * 2**20
 
@@ -39,6 +40,7 @@ class Journal:
         self.bytes = 0
         self.wake = threading.Condition()
         self.process = 0
+        self.thread: threading.Thread | None = None
         self.closed = False
 
     def inputs(self, line: bytes, rows: int) -> None:
@@ -64,12 +66,16 @@ class Journal:
         with self.wake:
             self.closed = True
             self.wake.notify()
+        # The thread may hold lines that it has taken, and ends with the process.
+        if self.thread is not None and self.process == os.getpid():
+            self.thread.join(LAST)
         self._flush()
 
     def _start(self) -> None:
         self.process = os.getpid()
         atexit.register(self.close)
-        threading.Thread(target=self._run, name="journal", daemon=True).start()
+        self.thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self.thread.start()
 
     def _run(self) -> None:
         pause = threading.Event()
