@@ -171,6 +171,31 @@ def test_a_break_of_the_contract_is_refused_and_nothing_is_added(world: World) -
     assert not (world.root / "data").exists()
 
 
+def test_few_rows_that_break_the_contract_are_left_out_and_told(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "find", lambda: world.settings)
+    for _ in range(38):
+        world.predict(days(3))
+    world.predict(days(3), depot="west")
+    world.predict(days(3), depot=None, weight="heavy")
+    command.pull(world.folder)
+    said = capsys.readouterr().out
+    assert "joined    38 rows" in said
+    assert "broken    2 rows" in said
+    assert "1 by 'enum' of column 'depot'" in said
+    assert "1 by 'type' of column 'weight'" in said
+    (batch,) = batches.list_batches(world.root)
+    assert set(pd.read_parquet(batch.path)["depot"]) == {SENT["depot"]}
+
+
+def test_more_than_a_few_are_for_a_person_to_judge(world: World) -> None:
+    for number in range(40):
+        world.predict(days(3), **({"depot": "west"} if number < 3 else {}))
+    with pytest.raises(Refused, match="3 of 40"):
+        world.arrive()
+
+
 def test_a_required_column_that_is_never_kept_is_told(world: World) -> None:
     path = world.root / "contract.yaml"
     path.write_text(path.read_text().replace("name: iban\n", "name: iban\n        required: true\n"))

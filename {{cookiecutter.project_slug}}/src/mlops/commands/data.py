@@ -67,6 +67,10 @@ def _counts(found: Joined) -> Iterator[str]:
     ):
         if count:
             yield f"also      {count} {told}"
+    if found.breaking:
+        yield f"broken    {found.breaking} rows that break contract.yaml: left out for good"
+    for (column, rule), count in sorted(found.broken.items()):
+        yield f"          {count} by {rule!r} of column {column!r}"
 
 
 def _tell(added: list[BatchFile]) -> None:

@@ -22,6 +22,7 @@ from mlops.data.batches import BatchFile
 from mlops.data.boundary import duration
 from mlops.data.check import check
 from mlops.data.feedback_files import Files, Id, Row
+from mlops.data.feedback_sieve import Broken, sieve
 from mlops.data.feedback_table import ages, stored, table
 from mlops.settings import Settings
 
@@ -36,7 +37,8 @@ class Joined:
     """The rows that became of age since the last batch, with their outcomes, and what was left out.
 
     `pending` rows are younger than `label_delay`; those `without` an outcome are older and lost to training;
-    `replaced` were predicted again, under the same id of the contract; `orphans` are outcomes without inputs.
+    `replaced` were predicted again, under the same id of the contract; `orphans` are outcomes without inputs;
+    `breaking` rows broke the contract, by column and rule in `broken`.
     """
 
     until: datetime
@@ -50,6 +52,8 @@ class Joined:
     repeated: int = 0
     conflicting: int = 0
     torn: int = 0
+    breaking: int = 0
+    broken: Broken = field(default_factory=Broken)
 
     @property
     def name(self) -> str:
@@ -119,7 +123,10 @@ def join(settings: Settings, agreed: Contract, now: datetime, folder: Path) -> J
     found.orphans = len(outcomes.values.keys() - seen)
     found.repeated, found.conflicting, found.torn = outcomes.repeated, outcomes.conflicting, files.torn
     _settle(found, agreed)
-    found.outcomes = [outcomes.values[name][1] for name, _ in found.rows]
+    joined = len(found.rows)
+    told_of = [outcomes.values[name][1] for name, _ in found.rows]
+    found.rows, found.outcomes, found.broken = sieve(agreed, found.rows, told_of)
+    found.breaking = joined - len(found.rows)
     return found
 
 
