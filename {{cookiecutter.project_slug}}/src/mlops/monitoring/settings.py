@@ -89,7 +89,10 @@ def parse(text: str) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the file"
-        raise MlopsError(f"{PATH}: {key}: {first['msg']}, not {first['input']!r}. Correct it.") from error
+        if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+            raise MlopsError(f"{PATH}: {key!r} is no setting. Known are {', '.join(Settings.model_fields)}.") from error
+        rule = first["msg"].removeprefix("Value error, ")
+        raise MlopsError(f"{PATH}: {key} is {first['input']!r}: {rule[:1].lower()}{rule[1:]}. Correct it.") from error
 
 
 def seconds(duration: str) -> int:
