@@ -213,6 +213,10 @@ def texts(profiled: tuple[Path, Path]) -> Iterator[tuple[str, str]]:
     yield answers[0].body.decode(), answers[1].body.decode()
 
 
+def test_a_version_that_is_no_number_gets_the_plain_format() -> None:
+    assert Telemetry().exposition("application/openmetrics-text;version=new")[1].startswith("text/plain")
+
+
 def test_promtool_and_the_parser_of_openmetrics_find_no_fault(texts: tuple[str, str]) -> None:
     from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 

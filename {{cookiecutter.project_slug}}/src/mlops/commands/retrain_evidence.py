@@ -22,8 +22,8 @@ from mlops.delivery.records import Record
 from mlops.environment import serving_python
 from mlops.gates.reporting.write import REPORTS, found
 from mlops.monitoring.judge import judge
-from mlops.monitoring.settings import UNITS
 from mlops.monitoring.settings import load as load_settings
+from mlops.monitoring.settings import seconds
 from mlops.monitoring.window import Array, count, predictions
 from mlops.serving.profile import NAME, load_profile
 from mlops.settings import Settings
@@ -38,8 +38,7 @@ def age_of(work: Settings, champion: Record | None) -> Age | None:
     """Read the champion's day from its id, and what is too old from the project's settings."""
     if champion is None:
         return None
-    text = load_settings(work.root).stale_after
-    stale = timedelta(seconds=int(text[:-1]) * UNITS[text[-1]])
+    stale = timedelta(seconds=seconds(load_settings(work.root).stale_after))
     return Age(datetime.strptime(champion.id.partition("-")[0], DAY).replace(tzinfo=UTC).date(), stale)
 
 

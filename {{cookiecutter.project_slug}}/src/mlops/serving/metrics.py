@@ -100,7 +100,10 @@ class Telemetry:
         Returns:
             The text and its content type, as the client's Accept header asks for it.
         """
-        encode, kind = choose_encoder(accept)
+        try:
+            encode, kind = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is no number
+            encode, kind = choose_encoder("")
         return encode(Exposition(self)), kind
 
 
