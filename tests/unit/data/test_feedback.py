@@ -151,11 +151,22 @@ def test_each_row_is_in_one_batch_at_most(world: World, seed: int) -> None:
 @pytest.mark.usefixtures("unchecked")
 def test_without_a_watermark_rows_would_come_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feedback, "watermark", lambda root: None)
-    world.predict(days(3))
+    world.predict(days(3), **{"parcel.id": None})  # by an id it would be known
     assert len(world.arrive()) == len(world.arrive()) == 1
 
 
 @pytest.mark.usefixtures("unchecked")
+def test_what_an_earlier_batch_has_is_no_new_row(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.predict(days(9))
+    assert [len(frame) for frame in world.arrive(NOW - timedelta(days=5))] == [1]
+    world.predict(days(3), **{"parcel.id": "p-1"})
+    world.predict(days(3))
+    found = world.join()
+    assert ([row["parcel.id"] for _, row in found.rows], found.replaced) == (["p-3"], 1)
+    monkeypatch.setattr(feedback, "without_known", lambda root, agreed, rows: rows)
+    assert len(world.join().rows) == 2
+
+
 def test_a_batch_that_was_not_pulled_is_a_watermark_too(world: World) -> None:
     world.predict(days(3))
     world.arrive()

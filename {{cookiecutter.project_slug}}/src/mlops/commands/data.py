@@ -61,7 +61,7 @@ def _counts(found: Joined) -> Iterator[str]:
     yield f"without   {found.without} rows old enough, without an outcome: left out"
     yield f"repeated  {found.repeated} outcomes told again, {found.conflicting} of them otherwise: the first counts"
     for count, told in (
-        (found.replaced, "rows predicted again under the same id: the newest stays"),
+        (found.replaced, "rows whose id a newer row or an earlier batch has"),
         (found.orphans, "outcomes whose inputs are not here"),
         (found.torn, "lines that were not written to their end: skipped"),
     ):

@@ -111,6 +111,7 @@ def _feedback(work: Settings, settings: Settings) -> list[batches.BatchFile]:
     folder = feedback.folder_of(settings)
     if not folder.is_dir():
         return []
+    Dvc(work.root).run("pull", "--quiet", "--recursive", "data/raw")
     try:
         told = feedback.arrive(work, datetime.now(UTC), folder)
     except Refused as error:

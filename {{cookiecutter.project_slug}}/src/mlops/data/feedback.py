@@ -22,6 +22,7 @@ from mlops.data.batches import BatchFile
 from mlops.data.boundary import duration
 from mlops.data.check import check
 from mlops.data.feedback_files import Files, Id, Row
+from mlops.data.feedback_known import without_known
 from mlops.data.feedback_sieve import Broken, sieve
 from mlops.data.feedback_table import ages, stored, table
 from mlops.settings import Settings
@@ -37,8 +38,8 @@ class Joined:
     """The rows that became of age since the last batch, with their outcomes, and what was left out.
 
     `pending` rows are younger than `label_delay`; those `without` an outcome are older and lost to training;
-    `replaced` were predicted again, under the same id of the contract; `orphans` are outcomes without inputs;
-    `breaking` rows broke the contract, by column and rule in `broken`.
+    `replaced` have an id of the contract that a newer row or an earlier batch has; `orphans` are outcomes without
+    inputs; `breaking` rows broke the contract, by column and rule in `broken`.
     """
 
     until: datetime
@@ -122,7 +123,7 @@ def join(settings: Settings, agreed: Contract, now: datetime, folder: Path) -> J
                 found.late += told[2]
     found.orphans = len(outcomes.values.keys() - seen)
     found.repeated, found.conflicting, found.torn = outcomes.repeated, outcomes.conflicting, files.torn
-    _settle(found, agreed)
+    _settle(found, agreed, settings.root)
     joined = len(found.rows)
     told_of = [outcomes.values[name][1] for name, _ in found.rows]
     found.rows, found.outcomes, found.broken = sieve(agreed, found.rows, told_of)
@@ -136,8 +137,8 @@ def watermark(root: Path) -> datetime | None:
     return datetime.strptime(max(names), STAMP).replace(tzinfo=UTC) if names else None
 
 
-def _settle(found: Joined, agreed: Contract) -> None:
-    """Order the rows by time; of those with one id of the contract the newest stays."""
+def _settle(found: Joined, agreed: Contract, root: Path) -> None:
+    """Order the rows by time; of those with one id of the contract the newest stays, and none that a batch has."""
     found.rows.sort(key=lambda row: row[0])
     if agreed.id_column is None:
         return
@@ -145,6 +146,7 @@ def _settle(found: Joined, agreed: Contract) -> None:
     kept = [
         (name, row) for name, row in found.rows if not _named(row, agreed) or newest[row[agreed.id_column.name]] == name
     ]
+    kept = without_known(root, agreed, kept)
     found.replaced, found.rows = len(found.rows) - len(kept), kept
 
 
