@@ -33,7 +33,7 @@ from mlops.serving.receiver_forge import Run
 pytestmark = pytest.mark.unit
 
 BEARER = "b3arer-token"
-NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 Json = dict[str, Any]
 HOSTILE = "x\n::set-env name=A::$(id) `id` ${{ github.token }} <b>@all #1 [skip ci] \u202e" + "é" * 5000
@@ -313,6 +313,13 @@ def test_on_gitlab_a_trigger_starts_one_pipeline(files: Mapping[str, str], gitla
         gitlab_server.TIP, "mlops/retrain", "success", note("alert FeatureDrift (distance)", NOW.date(), "", "x")
     )
     assert say(app, PROPOSE) == (200, "nothing silenced")
+    gitlab.statuses.clear()
+    yesterday = NOW.date() - timedelta(days=1)
+    gitlab.status(
+        gitlab_server.TIP, "mlops/retrain", "success", note("alert FeatureDrift (distance)", yesterday, "", "x")
+    )
+    assert say(app, PROPOSE) == (200, "started propose"), "by now data may be new"
+    gitlab.pipelines.clear()
     gitlab.statuses.clear()
     gitlab._open({"source_branch": "mlops/retrain", "target_branch": "main", "title": "", "description": ""})
     assert say(app, PROPOSE) == (200, "nothing proposed")

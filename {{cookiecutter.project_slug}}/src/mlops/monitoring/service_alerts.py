@@ -66,7 +66,9 @@ def _burning(rates: tuple[tuple[float, str, str], ...], ratio: str, count: str, 
 
 def _refusals(settings: Settings) -> Alert:
     every = _asked(settings.fault_window)
-    refused = e.grown(("job",), "mlops_requests_total", settings.fault_window, f'{r.PREDICT}, status=~"4.."')
+    # 499 is a client that left, which nobody refused.
+    refusals = f'{r.PREDICT}, status=~"4..", status!="499"'
+    refused = e.grown(("job",), "mlops_requests_total", settings.fault_window, refusals)
     share = f"{refused} / ({every} >= {LEAST_ROWS})"
     error = f"sqrt(({share}) * (1 - {share}) / {every})"
     return alert(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from mlops.contract.errors import MlopsError
 from mlops.serving.receiver_alerts import LOOK, PROPOSE, Wish
-from mlops.serving.receiver_cause import names
+from mlops.serving.receiver_cause import silences
 from mlops.serving.receiver_forge import Forge, Run
 
 # Seconds between looks for a run that was just started: a forge lists it a moment later.
@@ -21,7 +21,7 @@ REASONS = {
     "proposed": "the pull request of a retraining is open",
     "running": "a retraining is queued or runs",
     "cooldown": "a retraining began a short while ago",
-    "silenced": "somebody looked for this cause, and nothing is new on main since",
+    "silenced": "somebody looked for this cause today, and nothing is new on main since",
     PROPOSE: "a retraining was started, which proposes its model",
     LOOK: "a retraining was started, which only looks",
 }
@@ -82,7 +82,8 @@ class Actor:
             runs = self._forge.runs()
             if why := holding(runs, wish, self._now(), self._cooldown):
                 return Done("nothing", why)
-            if any(names(note, wish.cause) for note in self._forge.notes()):
+            today = self._now().date()
+            if any(silences(note, wish.cause, today) for note in self._forge.notes()):
                 return Done("nothing", "silenced")
             self._forge.start(wish)
             self._await({run.id for run in runs})

@@ -57,6 +57,11 @@ def names(description: str, cause: str) -> bool:
     return description.split(SIGN)[0] == key(cause)
 
 
+def silences(description: str, cause: str, today: date) -> bool:
+    """Tell whether a note of today is on a cause: by tomorrow data may be new that main does not show."""
+    return names(description, cause) and description.split(SIGN)[1:2] == [f"{today:%Y-%m-%d}"]
+
+
 def looked(description: str, cause: str, newest: str) -> str:
     """Give the day on which somebody looked at a batch for a cause; "" where the note is on another."""
     parts = description.split(SIGN)

@@ -73,7 +73,9 @@ class Workers:
             loop.add_signal_handler(number, self.drain)
         self.workers = [Worker(slot) for slot in range(self.count)]
         kept = [asyncio.create_task(self._keep(worker)) for worker in self.workers]
-        await self.up.wait()
+        await asyncio.wait((asyncio.create_task(self.up.wait()), *kept), return_when=asyncio.FIRST_COMPLETED)
+        if not self.up.is_set():
+            self.drain()  # a worker could not even be started, which is raised below
         if not self.draining:
             place = "{}:{}".format(*self.listener.getsockname()[:2])
             event("start", address=place, workers=self.count, seconds=round(time.monotonic() - began, 2))
@@ -120,6 +122,9 @@ class Workers:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "mlops.serving", *command, pass_fds=(listens, writes), process_group=0
             )
+        except OSError as error:
+            os.close(reads)
+            raise MlopsError(f"A worker cannot be started: {error.strerror}. Give more memory, or fewer.") from error
         finally:
             os.close(writes)
         worker.process, worker.ready, told = process, False, asyncio.StreamReader()
