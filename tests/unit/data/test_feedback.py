@@ -200,6 +200,13 @@ def test_few_rows_that_break_the_contract_are_left_out_and_told(
     assert set(pd.read_parquet(batch.path)["depot"]) == {SENT["depot"]}
 
 
+def test_whoever_adds_a_batch_hears_what_was_left_out(world: World) -> None:
+    world.predict(days(0.5))
+    heard: list[feedback.Joined] = []
+    assert feedback.arrive(world.settings, NOW, None, heard.append) == []
+    assert [found.pending for found in heard] == [1]
+
+
 def test_more_than_a_few_are_for_a_person_to_judge(world: World) -> None:
     for number in range(40):
         world.predict(days(3), **({"depot": "west"} if number < 3 else {}))

@@ -45,14 +45,19 @@ def pull(folder: Path | None) -> None:
         )
     agreed, now = contract(settings), datetime.now(UTC)
     found = feedback.join(settings, agreed, now, where)
-    for line in _counts(found):
-        say(line)
+    counted(found)
     if not found.rows:
         say("Nothing to add: no row that is old enough has an outcome.")
         return
     frame = feedback_table.table(agreed, found.rows, found.outcomes, found.name)
     require_kept(settings, agreed, feedback_table.stored(frame), found.name)
     _tell([batches.add_frame(settings.root, frame, found.name)])
+
+
+def counted(found: Joined) -> None:
+    """Say what was joined, and what was left out."""
+    for line in _counts(found):
+        say(line)
 
 
 def _counts(found: Joined) -> Iterator[str]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlops.commands import retrain_words as words
+from mlops.commands.data import counted
 from mlops.commands.reproduce import run
 from mlops.commands.retrain_decide import Decision, Evidence, decide
 from mlops.commands.retrain_evidence import age_of, evidence_of, today
@@ -113,7 +114,7 @@ def _feedback(work: Settings, settings: Settings) -> list[batches.BatchFile]:
         return []
     Dvc(work.root).run("pull", "--quiet", "--recursive", "data/raw")
     try:
-        told = feedback.arrive(work, datetime.now(UTC), folder)
+        told = feedback.arrive(work, datetime.now(UTC), folder, counted)
     except Refused as error:
         say(f"data      feedback stays where it is: {error}")
         return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -67,13 +67,16 @@ def folder_of(settings: Settings, folder: Path | None = None) -> Path:
     return folder if folder is not None else settings.root / settings.feedback
 
 
-def arrive(settings: Settings, now: datetime, folder: Path | None = None) -> list[BatchFile]:
+def arrive(
+    settings: Settings, now: datetime, folder: Path | None = None, hear: Callable[[Joined], None] | None = None
+) -> list[BatchFile]:
     """Add the batch that feedback has to give; none where there is nothing new.
 
     Args:
         settings: The project to which it is added.
         now: The time, with its zone.
         folder: Where the servers' files lie, if not where `[tool.mlops] feedback` says.
+        hear: Is told what was joined and what was left out, before anything is checked or added.
 
     Raises:
         Refused: The rows break the contract; the message lists where.
@@ -81,6 +84,8 @@ def arrive(settings: Settings, now: datetime, folder: Path | None = None) -> lis
     """
     agreed = load(settings.root / "contract.yaml")
     found = join(settings, agreed, now, folder_of(settings, folder))
+    if hear:
+        hear(found)
     if not found.rows:
         return []
     frame = table(agreed, found.rows, found.outcomes, found.name)
