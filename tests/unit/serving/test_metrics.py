@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from baking import PROJECT
+from monitors import tool
 from prometheus_client.parser import text_string_to_metric_families
 from unit.serving.bundle_factory import ROW, make_bundle, release_facts, write_release
 from unit.serving.processes import Server, ask, serving
@@ -221,9 +221,7 @@ def test_promtool_and_the_parser_of_openmetrics_find_no_fault(texts: tuple[str, 
     from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
     assert len(list(openmetrics(texts[1]))) > 15
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed")
+    promtool = tool("promtool")
     done = subprocess.run([promtool, "check", "metrics"], input=texts[0], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
     bad = texts[0] + "# HELP x_seconds_total x\n# TYPE x_seconds_total gauge\nx_seconds_total 1\n"
