@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
-from monitors import ran
 from unit.monitoring import worlds as w
 
 from mlops.monitoring import build
@@ -82,13 +80,7 @@ def tried(folder: Path, rules: str) -> str:
         asked += [question for finding in expected(rows, reference) for question in questions(finding, job)]
     # The window of a day is cut to what there is, as an increase would be carried on to its edges.
     exact = rules.replace("interval: 1m", "interval: 20m").replace("[1d]", f"[{w.STEP * w.TICKS}m]")
-    (folder / "rules.yaml").write_text(exact, encoding="utf-8")
-    inputs = [{"series": key, "values": values} for key, values in series.items()]
-    test = {"interval": f"{w.STEP}m", "input_series": inputs, "promql_expr_test": asked}
-    document = {"rule_files": ["rules.yaml"], "evaluation_interval": "20m", "tests": [test]}
-    (folder / "test.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    done = ran("promtool", "test", "rules", "test.yaml", cwd=folder)
-    return done.stdout if done.returncode else ""
+    return w.contradicted(folder, exact, series, asked)
 
 
 def test_prometheus_and_the_judge_agree(tmp_path: Path) -> None:

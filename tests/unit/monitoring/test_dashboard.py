@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from baking import PROJECT
-from monitors import ran
 from unit.monitoring import worlds as w
 
 from mlops.monitoring import build, dashboard
@@ -39,13 +37,7 @@ def empty(queries: list[str], folder: Path) -> str:
         for query in queries
     ]
     rules = build.text(Settings(), "1h").replace("interval: 1m", "interval: 20m")
-    (folder / "rules.yaml").write_text(rules, encoding="utf-8")
-    inputs = [{"series": key, "values": values} for key, values in WORLD.items()]
-    test = {"interval": f"{w.STEP}m", "input_series": inputs, "promql_expr_test": asked}
-    document = {"rule_files": ["rules.yaml"], "evaluation_interval": "20m", "tests": [test]}
-    (folder / "test.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    done = ran("promtool", "test", "rules", "test.yaml", cwd=folder)
-    return done.stdout if done.returncode else ""
+    return w.contradicted(folder, rules, WORLD, asked)
 
 
 def panels(document: dict[str, Any]) -> list[dict[str, Any]]:

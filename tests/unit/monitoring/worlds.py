@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import yaml
+from monitors import ran
 
 RELEASE = "20261101-1"
 # A scrape each five minutes, for five hours.
@@ -167,3 +172,14 @@ def document(worlds: dict[str, tuple[Series, set[str]]], rules: str) -> dict[str
             }
         ],
     }
+
+
+def contradicted(folder: Path, rules: str, series: Mapping[str, str], asked: list[dict[str, Any]]) -> str:
+    """Let promtool ask rules over some series; what it got otherwise than said, "" where nothing."""
+    (folder / "rules.yaml").write_text(rules, encoding="utf-8")
+    inputs = [{"series": key, "values": values} for key, values in series.items()]
+    test = {"interval": f"{STEP}m", "input_series": inputs, "promql_expr_test": asked}
+    document = {"rule_files": ["rules.yaml"], "evaluation_interval": "20m", "tests": [test]}
+    (folder / "test.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    done = ran("promtool", "test", "rules", "test.yaml", cwd=folder)
+    return done.stdout if done.returncode else ""
