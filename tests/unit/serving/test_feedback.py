@@ -116,12 +116,14 @@ def test_one_bad_item_does_not_lose_the_others(pair: tuple[Server, Server]) -> N
     good, other = predicted(one, ROW, ROW)
     bad: list[Any] = [outcome(other, value) for value in (None, "true", 1, [])]
     bad += [{"prediction_id": other}, {"prediction_id": 1, "outcome": True}, {**outcome(other), "more": 1}]
+    bad += [1, None, other, [other, True]]
     forged = outcome(good[:-2] + ("AA" if good[-2:] != "AA" else "BB"))
     before = metric(one, "mlops_feedback_total")
     assert told(one, *bad, forged, outcome(good)) == ["invalid"] * len(bad) + ["forged", "counted"]
     after = metric(one, "mlops_feedback_total")
     assert (
-        after['mlops_feedback_total{result="invalid"}'] == before.get('mlops_feedback_total{result="invalid"}', 0) + 7
+        after['mlops_feedback_total{result="invalid"}']
+        == before.get('mlops_feedback_total{result="invalid"}', 0) + len(bad)
     )
     assert told(one, outcome(other)) == ["counted"]
 
@@ -133,7 +135,8 @@ def test_one_bad_item_does_not_lose_the_others(pair: tuple[Server, Server]) -> N
         (b'{"outcomes": [{"prediction_id": "a", "outcome": NaN}]}', 400),
         (b'{"outcomes": [{"prediction_id": "a", "prediction_id": "b", "outcome": 1}]}', 400),
         (b'{"outcomes": []}', 422),
-        (b'{"outcomes": [1]}', 422),
+        (b'{"outcomes": {}}', 422),
+        (json.dumps({"outcomes": [1] * 1001}).encode(), 422),
         (b'{"outcomes": [{}], "more": 1}', 422),
         (b'{"rows": [{}]}', 422),
     ],

@@ -9,9 +9,9 @@ from typing import Any, Literal, NoReturn
 MAX_ROWS = 1000
 MAX_BYTES = 8 * 2**20
 Key = Literal["rows", "outcomes"]
-SHAPES: dict[Key, tuple[str, str, str]] = {
-    "rows": ('{"rows": [{column: value, ...}, ...]}', "column names and values", "row"),
-    "outcomes": ('{"outcomes": [{"prediction_id": text, "outcome": value}, ...]}', "an id and an outcome", "outcome"),
+SHAPES: dict[Key, str] = {
+    "rows": '{"rows": [{column: value, ...}, ...]}',
+    "outcomes": '{"outcomes": [{"prediction_id": text, "outcome": value}, ...]}',
 }
 
 
@@ -39,25 +39,26 @@ def rows_of(body: bytes) -> list[dict[str, Any]]:
     Raises:
         Refusal: The bytes are no JSON (400), or JSON of another shape (422).
     """
-    return items_of(body, "rows")
+    rows = items_of(body, "rows")
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise Refusal(422, f"row {number} must be an object of column names and values")
+    return rows
 
 
-def items_of(body: bytes, key: Key) -> list[dict[str, Any]]:
-    """Read a body that is a list of objects under one key.
+def items_of(body: bytes, key: Key) -> list[Any]:
+    """Read a body that is a list under one key; what each item is, the caller judges.
 
     Raises:
         Refusal: The bytes are no JSON (400), or JSON of another shape (422).
     """
-    form, what, item = SHAPES[key]
+    form = SHAPES[key]
     document = _parse(body, form)
     if not isinstance(document, dict) or set(document) != {key}:
         raise Refusal(422, f"the body must be {form} and have no other key")
     items = document[key]
     if not isinstance(items, list) or not 1 <= len(items) <= MAX_ROWS:
         raise Refusal(422, f"{key!r} must be a list of 1 to {MAX_ROWS} {key}")
-    for number, found in enumerate(items):
-        if not isinstance(found, dict):
-            raise Refusal(422, f"{item} {number} must be an object of {what}")
     return items
 
 

@@ -82,8 +82,8 @@ class Feedback:
         self.telemetry.elsewhere.tell()
         return json.dumps({"results": [_answered(item) for item in judged]}).encode()
 
-    def _judge(self, item: dict[str, Any], now: int) -> Judged:
-        if set(item) != KEYS or not isinstance(item["prediction_id"], str):
+    def _judge(self, item: Any, now: int) -> Judged:
+        if not isinstance(item, dict) or set(item) != KEYS or not isinstance(item["prediction_id"], str):
             return Judged("invalid", 'an item is {"prediction_id": text, "outcome": value}')
         try:
             told = read(self.keys.all(), item["prediction_id"])
