@@ -171,6 +171,22 @@ def test_a_token_is_read_anew(files: Mapping[str, str], github: forge_server.For
     assert say(app, PROPOSE, "another-token") == (200, "started propose")
 
 
+@pytest.mark.parametrize(("name", "bearer"), [("TOKEN_FILE", "whoever-asks"), ("FORGE_TOKEN_FILE", BEARER)])
+def test_a_token_that_is_gone_is_named_in_the_log_alone(
+    files: Mapping[str, str],
+    github: forge_server.Forge,
+    name: str,
+    bearer: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    app, path = on_github(files, github), files[f"MLOPS_RECEIVER_{name}"]
+    Path(path).unlink()
+    status, told = asyncio.run(send(app, PROPOSE, bearer))
+    assert status == 503 and told["detail"] == "the receiver cannot read one of its tokens; its log says which"
+    assert path not in str(told) and f"{path}: not readable" in capsys.readouterr().out
+    assert counted(app)["failed token"] == 1
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -35,6 +35,10 @@ APIS = {"github": "https://api.github.com", "gitlab": "https://gitlab.com/api/v4
 PLAIN, METRICS = b"application/json", b"text/plain; version=0.0.4; charset=utf-8"
 
 
+class NoToken(MlopsError):
+    """A file has no token; the text names the file, so it is for the log alone."""
+
+
 class App:
     """The ASGI application: `/alerts`, `/livez`, `/readyz`, `/metrics`.
 
@@ -49,7 +53,7 @@ class App:
         told = "Messages of Alertmanager, by what came of them."
         self._counted = Counter("mlops_receiver_messages", told, ["result", "reason"], registry=self._registry)
         outcomes = [("started" if word in (PROPOSE, LOOK) else "nothing", word) for word in REASONS]
-        for result, reason in (*outcomes, ("refused", "bearer"), ("refused", "body"), ("failed", "forge")):
+        for result, reason in (*outcomes, ("refused", "bearer"), ("refused", "body"), ("failed", "token"), ("failed", "forge")):
             self._counted.labels(result, reason)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,6 +82,9 @@ class App:
             return self._told(status, "refused", "body", why)
         except ConnectionError:
             return self._told(400, "refused", "body", "the client left")
+        except NoToken as error:
+            event("token", "error", reason=str(error))
+            return self._told(503, "failed", "token", "the receiver cannot read one of its tokens; its log says which")
         except Exception as error:
             # Alertmanager sends it again after a 5xx, and only then.
             why = str(error) if isinstance(error, MlopsError) else f"the receiver failed ({type(error).__name__})"
@@ -138,9 +145,9 @@ def _secret(path: Path) -> Callable[[], str]:
         try:
             text = path.read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
-            raise MlopsError(f"{path}: not readable ({type(error).__name__}). Put the token there.") from None
+            raise NoToken(f"{path}: not readable ({type(error).__name__}). Put the token there.") from None
         if not re.fullmatch(r"[!-~]{8,}", text):
-            raise MlopsError(f"{path}: holds no token: one line of 8 letters or more. Put it there.")
+            raise NoToken(f"{path}: holds no token: one line of 8 letters or more. Put it there.")
         return text
 
     return read
