@@ -7,48 +7,50 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from mlops.contract.errors import MlopsError
 
 PATH = Path("deploy") / "monitoring" / "settings.yaml"
 UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-DURATION = re.compile(r"([1-9]\d{0,5})([wdhms])")
-SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%")
+DURATION = re.compile(r"([1-9]\d{0,5})([wdhms])", re.ASCII)
+# Prometheus knows no duration of more than 292 years.
+LONGEST = 3_650 * UNITS["d"]
+SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%", re.ASCII)
 # The server counts its answers by these seconds.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
-def _duration(value: str) -> str:
-    if DURATION.fullmatch(value) is None:
-        raise ValueError("write a whole number and w, d, h, m or s, for example 1d")
-    return value
-
-
-def _share(value: Any) -> Any:
-    if not isinstance(value, str):
+def _duration(value: Any) -> str:
+    if isinstance(value, str) and DURATION.fullmatch(value) and seconds(value) <= LONGEST:
         return value
-    found = SHARE.fullmatch(value)
-    if found is None:
-        raise ValueError("write a share with its sign, for example 1%")
-    return round(float(found[1]) / 100, 8)
+    raise ValueError("write a whole number and w, d, h, m or s, at most 3650d, for example 1d")
 
 
-def _bucket(value: float) -> float:
-    if value not in BUCKETS:
-        raise ValueError(f"answers are counted by one of {', '.join(f'{bucket:g}' for bucket in BUCKETS)} seconds")
-    return value
+def _share(value: Any) -> float:
+    found = SHARE.fullmatch(value) if isinstance(value, str) else None
+    share = round(float(found[1]) / 100, 8) if found else value
+    if isinstance(share, int | float) and 0 < share < 1:
+        return share
+    raise ValueError("write a share above 0% and below 100%, for example 1% or 0.01")
 
 
-Duration = Annotated[str, AfterValidator(_duration)]
-Share = Annotated[float, BeforeValidator(_share), Field(gt=0, lt=1, allow_inf_nan=False)]
+def _bucket(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value in BUCKETS:
+        return float(value)
+    raise ValueError(f"write one of the server's buckets, {', '.join(f'{bucket:g}' for bucket in BUCKETS)}")
+
+
+Duration = Annotated[str, BeforeValidator(_duration)]
+Share = Annotated[float, BeforeValidator(_share)]
 
 
 class Latency(BaseModel):
     """How many requests are to be answered within how many seconds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    seconds: Annotated[float, AfterValidator(_bucket)] = 0.25
+    seconds: Annotated[float, BeforeValidator(_bucket)] = 0.25
     within: Share = 0.99
 
 
@@ -83,16 +85,25 @@ def parse(text: str) -> Settings:
         MlopsError: It is not valid YAML, or a key or value is not one of ours.
     """
     try:
-        return Settings.model_validate(yaml.safe_load(text) or {})
+        found = yaml.safe_load(text)
+        return Settings.model_validate({} if found is None else found)
     except yaml.YAMLError as error:
         raise MlopsError(f"{PATH}: not valid YAML: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
-        if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-            raise MlopsError(f"{PATH}: {key!r} is no setting. Known are {', '.join(Settings.model_fields)}.") from error
-        rule = first["msg"].removeprefix("Value error, ")
-        raise MlopsError(f"{PATH}: {key} is {first['input']!r}: {rule[:1].lower()}{rule[1:]}. Correct it.") from error
+        raise MlopsError("\n".join(f"{PATH}: {_told(one)}." for one in error.errors())) from error
+
+
+def _told(error: ErrorDetails) -> str:
+    """Say what is wrong in words of our own, also where pydantic finds it."""
+    path = [str(part) for part in error["loc"]]
+    key, above = ".".join(path) or "the file", "".join(f"{part}." for part in path[:-1])
+    if error["type"] in ("extra_forbidden", "invalid_key"):
+        known = (Latency if above else Settings).model_fields
+        return f"{key!r} is no setting. Known are {', '.join(above + name for name in known)}"
+    rule = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "model_type":
+        rule = f"write keys with values, for example {'within: 99%' if path else 'stale_after: 45d'}"
+    return f"{key} is {error['input']!r}: {rule}"
 
 
 def seconds(duration: str) -> int:

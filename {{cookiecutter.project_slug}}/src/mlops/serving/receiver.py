@@ -53,7 +53,8 @@ class App:
         told = "Messages of Alertmanager, by what came of them."
         self._counted = Counter("mlops_receiver_messages", told, ["result", "reason"], registry=self._registry)
         outcomes = [("started" if word in (PROPOSE, LOOK) else "nothing", word) for word in REASONS]
-        for result, reason in (*outcomes, ("refused", "bearer"), ("refused", "body"), ("failed", "token"), ("failed", "forge")):
+        failures = [("refused", "bearer"), ("refused", "body"), ("failed", "token"), ("failed", "forge")]
+        for result, reason in (*outcomes, *failures):
             self._counted.labels(result, reason)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
