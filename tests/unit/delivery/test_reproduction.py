@@ -40,6 +40,7 @@ stages:
     deps: [out]
     outs: [report.txt]
 """
+VALIDATE = "python -m mlops.pipeline.validate"
 SETTINGS = '[project]\nname = "p"\n[tool.mlops]\npackage = "p"\nfeatures = "p.f"\nmodel = "p.m"\nmain = "retrain"\n'
 
 
@@ -300,6 +301,32 @@ def test_a_lock_is_back_when_a_stage_fails_even_after_a_run_that_was_killed(
     assert caught.value.exit_code == 2 and "its own words" in said.out and "Traceback" not in said.err
     assert "dvc.lock is as it was before a run that was killed" in said.out
     assert (place.path / "dvc.lock").read_text() == locked and not aside.exists()
+
+
+@pytest.mark.parametrize("code", [1, 2])
+def test_the_command_says_no_where_a_stage_does(place: Place, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    monkeypatch.chdir(place.path)
+    monkeypatch.setattr(command, "run", lambda *_: code)
+    with pytest.raises(MlopsError) as caught:
+        command.reproduce(main=False)
+    assert caught.value.exit_code == code
+
+
+@pytest.mark.parametrize(("stage", "exits", "code"), [(VALIDATE, 1, 1), (VALIDATE, 2, 2), ("sh -c 'exit 1'", 1, 2)])
+def test_only_a_stage_of_ours_can_refuse_the_data(
+    place: Place, capfd: pytest.CaptureFixture[str], stage: str, exits: int, code: int
+) -> None:
+    package = place.path / "mlops" / "pipeline"
+    package.mkdir(parents=True)
+    for name in (package.parent / "__init__.py", package / "__init__.py"):
+        name.touch()
+    (package / "validate.py").write_text(f"print('ours', flush=True)\nraise SystemExit({exits})\n")
+    stages = (place.path / "dvc.yaml").read_text().replace("cp out/twice report.txt && echo report >> ../ran", stage)
+    (place.path / "dvc.yaml").write_text(stages)
+    with pytest.raises(MlopsError) as caught:
+        place.reproduce()
+    assert caught.value.exit_code == code, caught.value
+    assert ("ours" in capfd.readouterr().out) == ("mlops" in stage)
 
 
 @pytest.mark.parametrize("kept", ["stages: {a: {}, b: {}, c: {}}\n", "stages: {a: {}}\n", "", None])

@@ -15,7 +15,7 @@ from types import FrameType
 import yaml
 
 from mlops.commands.words import say
-from mlops.contract.errors import MlopsError
+from mlops.contract.errors import MlopsError, Refused
 from mlops.delivery.dvc import environment
 from mlops.settings import find
 
@@ -35,6 +35,8 @@ def reproduce(*, main: bool) -> None:
     (settings.root / REPORT).unlink(missing_ok=True)
     with set_aside(settings.root / LOCK, settings.cache / "aside" / LOCK):
         code = run([sys.executable, "-m", "mlops.delivery.reproduction", way], settings.root)
+        if code == Refused.exit_code:
+            raise Refused("The pipeline refuses the data; why stands above.")
         if code:
             raise MlopsError("The pipeline did not end; what stopped it stands above.")
 

@@ -30,9 +30,11 @@ from dvc_data.hashfile.hash import file_md5
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 
-from mlops.contract.errors import MlopsError
+from mlops.contract.errors import MlopsError, Refused
 
 ENTRY = re.compile("[0-9a-f]{2}/[0-9a-f]{64}/[0-9a-f]{64}")  # of the run-cache: the hash of a key, that of a result
+# What DVC says of a stage of ours that says no; with this code a command of other people's may say anything.
+REFUSED = re.compile(rf"failed to run: python -m mlops\.pipeline\.\w+, exited with {Refused.exit_code}")
 PLAIN = {"path", "hash", "md5", "size", "nfiles", "isexec"}
 
 
@@ -110,6 +112,7 @@ def reproduce(root: Path, *, restore: bool) -> dict[str, bool]:
     """Bring the pipeline up to date; tells for each stage, in their order, whether it ran.
 
     Raises:
+        Refused: A stage says no to the data.
         MlopsError: A stage failed, or its output is not what the cache keeps under its name.
     """
     # Staged, the lock of a run that fails half way would be in the next commit.
@@ -121,7 +124,8 @@ def reproduce(root: Path, *, restore: bool) -> dict[str, bool]:
             if not restore:
                 _verify(repo)
         except DvcException as error:
-            raise MlopsError(f"{error}. What the stage said stands above.") from error
+            kind = Refused if REFUSED.fullmatch(str(error.__cause__)) else MlopsError
+            raise kind(f"{error}. What the stage said stands above.") from error
         stages = [stage.addressing for stage in done if stage.cmd]
         return {name: name not in results.given for name in stages}
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ def run(name: str, work: Callable[[Settings], str]) -> None:
             raise
         print(f"{name}: {error}", file=sys.stderr, flush=True)
         raise SystemExit(error.exit_code) from error
+    except Exception as error:  # Python would exit with 1, which says that the data is refused
+        traceback.print_exc()
+        raise SystemExit(MlopsError.exit_code) from error
 
 
 def check_python(root: Path) -> None:
