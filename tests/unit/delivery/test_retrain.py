@@ -8,17 +8,20 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
+from unit.delivery import forge_server, gitlab_server
 from unit.delivery.forge_server import Forge, serving
 from unit.delivery.project import CONFIG
 from unit.delivery.world import Clone, copied, found, hexed
 from unit.gates.reporting import report
 
 from mlops.commands import retrain as module
+from mlops.commands import retrain_look
 from mlops.commands import retrain_words as words
 from mlops.commands.retrain import retrain
 from mlops.commands.retrain_decide import Age, Decision, Drift, Evidence, answers, decide
@@ -34,6 +37,7 @@ from mlops.serving.receiver_alerts import Wish
 from mlops.serving.receiver_cause import note
 from mlops.serving.receiver_forge import Place
 from mlops.serving.receiver_github import GitHub
+from mlops.serving.receiver_gitlab import GitLab
 
 PYPROJECT = '[project]\nname = "p"\n[tool.mlops]\npackage = "p"\nfeatures = "p.f"\nmodel = "p.m"\n'
 FILES = {
@@ -441,11 +445,89 @@ def test_a_dry_run_leaves_no_note_and_says_what_would_be(
     assert not forge.asked and trained.tip() is None
 
 
-def test_a_refusal_is_looked_at_once(trained: Trained, forge: Forge) -> None:
-    trained.codes = {"gate": 1}
+def test_a_look_leaves_a_note_that_silences_looks_and_no_proposal(
+    trained: Trained, forge: Forge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    retrain("drift", dry_run=True, note=True)
+    assert "it would be proposed" in capsys.readouterr().out and not forge.pulls
+    assert note_on(trained, forge) == (
+        "drift | 2013-05-20 (look) | no batch | worth a proposal: it is better than the champion"
+    )
+    trained.ran.clear()
+    retrain("drift", dry_run=True, note=True)
+    assert "silenced until new data" in capsys.readouterr().out and not trained.ran
+    retrain("drift", dry_run=False)
+    assert len(forge.pulls) == 1
+
+
+def test_mutant_a_look_without_its_mark_silences_the_proposal(
+    trained: Trained, forge: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrain_look, "note", lambda *told, look: note(*told))
+    retrain("drift", dry_run=True, note=True)
+    retrain("drift", dry_run=False)
+    assert not forge.pulls
+
+
+def test_a_look_is_told_and_not_noted_where_no_forge_is_known(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("GITHUB_TOKEN", "GH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    retrain("drift", dry_run=True, note=True)
+    said = capsys.readouterr().out
+    assert "look      is not written down: No token" in said and "it would be proposed" in said
+
+
+@pytest.mark.parametrize("server", [forge_server, gitlab_server])
+def test_the_receiver_starts_a_look_that_was_noted_no_second_time_that_day(trained: Trained, server: Any) -> None:
+    """What the one adapter of a forge writes down, the other one reads."""
+
+    def act(wish: Wish, day: date = TODAY) -> str:
+        now = datetime.combine(day, time(12), UTC)
+        return Actor(reader, timedelta(hours=6), lambda: now, lambda _: None).act(wish).reason
+
+    with server.serving() as there:
+        if server is forge_server:
+            place, tip, ci = Place(there.url, forge_server.REPOSITORY, "main", "retrain.yml"), "main", "github"
+            reader: Any = GitHub(place, lambda: forge_server.TOKEN)
+        else:
+            place, tip, ci = (
+                Place(f"{there.url}/api/v4", gitlab_server.PROJECT, "main", ""),
+                gitlab_server.TIP,
+                "gitlab",
+            )
+            reader = GitLab(place, lambda: gitlab_server.TOKEN, lambda: gitlab_server.TRIGGER)
+        look = Look(module.connect(trained.clone.trunk, ci, there.environ), tip, "drift", dry=True)
+        look.leave("0002-b", TODAY, "no")
+        assert look.silenced("0002-b", AGE, TODAY) and not replace(look, dry=False).silenced("0002-b", AGE, TODAY)
+        assert act(Wish("drift", look=True)) == "silenced"
+        assert act(Wish("drift", look=False)) == "propose", "a look keeps nobody from proposing"
+        (there.runs if server is forge_server else there.pipelines).clear()
+        assert act(Wish("drift of another column", look=True)) == "look"
+        (there.runs if server is forge_server else there.pipelines).clear()
+        assert act(Wish("drift", look=True), TODAY + timedelta(days=1)) == "look", "data may be new by now"
+
+
+@pytest.mark.parametrize(
+    ("command", "why"), [("gate", "the gate refuses the model"), ("reproduce", "the pipeline refuses the data")]
+)
+@pytest.mark.parametrize("look", [False, True])
+def test_a_refusal_is_looked_at_once(trained: Trained, forge: Forge, command: str, why: str, look: bool) -> None:
+    trained.codes = {command: 1}
     with pytest.raises(Refused):
+        retrain("drift", dry_run=look, note=look)
+    assert note_on(trained, forge).endswith(why)
+    trained.ran.clear()
+    retrain("drift", dry_run=look, note=look)
+    assert not trained.ran
+
+
+def test_what_could_not_be_answered_is_asked_again(trained: Trained, forge: Forge) -> None:
+    trained.codes = {"reproduce": 2}
+    with pytest.raises(MlopsError):
         retrain("drift", dry_run=False)
-    assert note_on(trained, forge).endswith("the gate refuses the model")
+    assert not forge.statuses
 
 
 def test_a_forge_that_takes_no_notes_changes_no_answer(

@@ -38,11 +38,17 @@ def comment(
 def retrain(
     cause: Annotated[str, typer.Option(help="Why, for the pull request: an alert, a schedule, a person.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Train, judge and decide; propose nothing.")] = False,
+    note: Annotated[
+        bool,
+        typer.Option(
+            "--note", help="Say on main what came of a dry run, too: until new data the same one then ends at once."
+        ),
+    ] = False,
 ) -> None:
     """Bring new data, train, judge, and propose what is worth it by one pull request; exit 1 if the gate refuses it."""
     from mlops.commands import retrain as command
 
-    command.retrain(cause, dry_run=dry_run)
+    command.retrain(cause, dry_run=dry_run, note=note)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 from mlops.commands import retrain_words as words
 from mlops.commands.data import counted
 from mlops.commands.reproduce import run
-from mlops.commands.retrain_decide import Decision, Evidence, decide
+from mlops.commands.retrain_decide import Decision, decide
 from mlops.commands.retrain_evidence import age_of, evidence_of, today
 from mlops.commands.retrain_look import Look, newest_of
 from mlops.commands.retrain_words import News
@@ -22,7 +22,7 @@ from mlops.delivery import proposal as proposals
 from mlops.delivery.clones import workplace
 from mlops.delivery.commit import Changes
 from mlops.delivery.dvc import Dvc
-from mlops.delivery.forge import connect
+from mlops.delivery.forge import Forge, connect
 from mlops.delivery.history import Standing, current, held, history, order_of, taken_back
 from mlops.delivery.image import identity
 from mlops.delivery.layout import FIRST
@@ -36,13 +36,19 @@ from mlops.settings import Settings, find
 KEPT = "retrain"
 
 
-def retrain(cause: str, *, dry_run: bool) -> None:
-    """Train main's newest commit with new data, judge, and propose what is worth it; all of it in a clone."""
+def retrain(cause: str, *, dry_run: bool, note: bool = False) -> None:
+    """Train main's newest commit with new data, judge, and propose what is worth it; all of it in a clone.
+
+    Args:
+        cause: Why it is started.
+        dry_run: Propose nothing.
+        note: Say on main what came of a dry run, too.
+    """
     settings = find()
     line = trunk(settings)
-    forge = None if dry_run else connect(line, settings.ci)
+    forge = _forge(line, settings.ci, dry_run=dry_run, note=note)
     tip = line.tip()
-    look, standings = Look(forge, tip, cause), history(line.git, FIRST, tip)
+    look, standings = Look(forge, tip, cause, dry_run), history(line.git, FIRST, tip)
     champion = current(standings)
     say(f"retrain   main at {tip[:10]}, against {champion.id if champion else 'nothing: no release yet'}")
     with workplace(settings, line.git, tip) as root:
@@ -53,18 +59,22 @@ def retrain(cause: str, *, dry_run: bool) -> None:
             say(f"nothing   is new since {day}, when somebody looked for this cause: silenced until new data")
             return
         Dvc(root).run("pull", "--quiet", "--recursive", "data/raw")
-        _run(root, "reproduce")
+        with look.refusals(newest, today(), "the pipeline refuses the data"):
+            _run(root, "reproduce")
         name = identity(work)
         why = _nothing_new(name, champion, standings)
-        made = {} if why or forge is None else _made(line, root)
-        if why := why or ("" if forge is None else _proposed(line, made, tip)):
+        made = {} if why or dry_run else _made(line, root)
+        if why := why or ("" if dry_run else _proposed(line, made, tip)):
             say(f"nothing   {why}")
             look.leave(newest, today(), why)
             return
-        decision, evidence = _decided(settings, work, champion, look, newest)
-        if forge is None or not decision.propose:
-            say(f"{'dry run ' if forge is None else 'nothing '}  {_outcome(decision)}")
-            look.leave(newest, today(), decision.why)
+        with look.refusals(newest, today(), "the gate refuses the model"):
+            _judge(settings, root, tip)
+        evidence = evidence_of(work, champion, tip)
+        decision = decide(evidence)
+        if dry_run or forge is None or not decision.propose:
+            say(f"{'dry run ' if decision.propose else 'nothing '}  {_outcome(decision)}")
+            look.leave(newest, today(), f"{'worth a proposal: ' if decision.propose else ''}{decision.why}")
             return
         hold = held(standings, order_of(line.git, tip, standings))
         news = News(cause, tip, name, _added(line, root, champion), champion, hold, decision.why, evidence)
@@ -74,17 +84,17 @@ def retrain(cause: str, *, dry_run: bool) -> None:
         say(f"because   {decision.why}")
 
 
-def _decided(
-    settings: Settings, work: Settings, champion: Record | None, look: Look, newest: str
-) -> tuple[Decision, Evidence]:
-    """Judge as a pull request is judged, and decide; a refusal silences the cause like any other no."""
+def _forge(line: Trunk, ci: str, *, dry_run: bool, note: bool) -> Forge | None:
+    """Reach the forge; a dry run wants it for its note alone, and does its work without it, too."""
+    if dry_run and not note:
+        return None
     try:
-        _judge(settings, work.root, look.tip)
-    except Refused:
-        look.leave(newest, today(), "the gate refuses the model")
-        raise
-    evidence = evidence_of(work, champion, look.tip)
-    return decide(evidence), evidence
+        return connect(line, ci)
+    except MlopsError as error:
+        if not dry_run:
+            raise
+        say(f"look      is not written down: {error}")
+        return None
 
 
 def _outcome(decision: Decision) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from mlops.commands.retrain_decide import Age
 from mlops.commands.words import say
-from mlops.contract.errors import MlopsError
+from mlops.contract.errors import MlopsError, Refused
 from mlops.data.feedback import NAME as FEEDBACK
 from mlops.delivery.forge import Forge
 from mlops.serving.receiver_cause import CONTEXT, looked, note
@@ -16,11 +18,15 @@ from mlops.serving.receiver_cause import CONTEXT, looked, note
 
 @dataclass(frozen=True)
 class Look:
-    """Looks for one cause at one commit of main; a dry run has no forge, and neither reads nor leaves a note."""
+    """Looks for one cause at one commit of main; without a forge it neither reads nor leaves a note.
+
+    What a `dry` run came to silences dry runs alone: it could not have proposed.
+    """
 
     forge: Forge | None
     tip: str
     cause: str
+    dry: bool = False
 
     def silenced(self, newest: str, age: Age | None, today: date) -> str:
         """Give the day on which this cause came to nothing with these data; "" where it has to be looked at again.
@@ -35,7 +41,7 @@ class Look:
         except MlopsError as error:
             say(f"look      whether there was one before is not known: {error}")
             return ""
-        days = sorted(filter(None, (looked(text, self.cause, newest) for text in notes)))
+        days = sorted(filter(None, (looked(text, self.cause, newest, look=self.dry) for text in notes)))
         if not days:
             return ""
         then = datetime.strptime(days[-1], "%Y-%m-%d").replace(tzinfo=UTC).date()
@@ -45,10 +51,20 @@ class Look:
         """Say on main's tip that this cause came to nothing; without that the next run looks again."""
         if self.forge is None:
             return
+        text = note(self.cause, today, newest, why, look=self.dry)
         try:
-            self.forge.set_status(self.tip, CONTEXT, "success", note(self.cause, today, newest, why))
+            self.forge.set_status(self.tip, CONTEXT, "success", text)
         except MlopsError as error:
             say(f"look      not written down: {error}")
+
+    @contextmanager
+    def refusals(self, newest: str, today: date, why: str) -> Iterator[None]:
+        """Let a refusal in the block silence the cause, as any other no does."""
+        try:
+            yield
+        except Refused:
+            self.leave(newest, today, why)
+            raise
 
 
 def newest_of(root: Path) -> str:

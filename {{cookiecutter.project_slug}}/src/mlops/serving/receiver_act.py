@@ -83,7 +83,7 @@ class Actor:
             if why := holding(runs, wish, self._now(), self._cooldown):
                 return Done("nothing", why)
             today = self._now().date()
-            if any(silences(note, wish.cause, today) for note in self._forge.notes()):
+            if any(silences(note, wish.cause, today, look=wish.look) for note in self._forge.notes()):
                 return Done("nothing", "silenced")
             self._forge.start(wish)
             self._await({run.id for run in runs})

@@ -13,6 +13,7 @@ NAMES = 5
 # A forge, a shell and a terminal act on none of these letters.
 ACTING = re.compile(r"[^\w .,:=()-]+")
 SIGN = " | "
+LOOK = " (look)"  # behind the day of a note: it silences looks alone
 
 
 def harmless(text: str, longest: int = LONGEST) -> str:
@@ -47,9 +48,13 @@ def key(cause: str) -> str:
     return f"{text[: SHORT - HASH - 1]}~{hashlib.sha256(text.encode()).hexdigest()[:HASH]}"
 
 
-def note(cause: str, day: date, newest: str, why: str) -> str:
-    """Write the description of the commit status: cause, day, the newest batch that was looked at, what came of it."""
-    return SIGN.join((key(cause), f"{day:%Y-%m-%d}", harmless(newest, 30) or "no batch", why))
+def note(cause: str, day: date, newest: str, why: str, *, look: bool = False) -> str:
+    """Write the description of the commit status: cause, day, the newest batch that was looked at, what came of it.
+
+    A look, which could not propose, says so behind the day.
+    """
+    when = f"{day:%Y-%m-%d}{LOOK if look else ''}"
+    return SIGN.join((key(cause), when, harmless(newest, 30) or "no batch", why))
 
 
 def names(description: str, cause: str) -> bool:
@@ -57,13 +62,18 @@ def names(description: str, cause: str) -> bool:
     return description.split(SIGN)[0] == key(cause)
 
 
-def silences(description: str, cause: str, today: date) -> bool:
+def silences(description: str, cause: str, today: date, *, look: bool = False) -> bool:
     """Tell whether a note of today is on a cause: by tomorrow data may be new that main does not show."""
-    return names(description, cause) and description.split(SIGN)[1:2] == [f"{today:%Y-%m-%d}"]
+    return _day(description, cause, look) == f"{today:%Y-%m-%d}"
 
 
-def looked(description: str, cause: str, newest: str) -> str:
+def looked(description: str, cause: str, newest: str, *, look: bool = False) -> str:
     """Give the day on which somebody looked at a batch for a cause; "" where the note is on another."""
-    parts = description.split(SIGN)
-    same = len(parts) >= 3 and names(description, cause) and parts[2] == (harmless(newest, 30) or "no batch")
-    return parts[1] if same else ""
+    same = description.split(SIGN)[2:3] == [harmless(newest, 30) or "no batch"]
+    return _day(description, cause, look) if same else ""
+
+
+def _day(description: str, cause: str, look: bool) -> str:
+    """Give the day of a note on a cause; "" of a look's, to who is no look: it could not have proposed."""
+    day = "".join(description.split(SIGN)[1:2]) if names(description, cause) else ""
+    return "" if day.endswith(LOOK) and not look else day.removesuffix(LOOK)
