@@ -42,6 +42,25 @@ class Course:
             (source / file).rename(target / file)
 
 
+def expected(work: Settings) -> int:
+    """Count the batches that there will be, before any is made or brought.
+
+    Raises:
+        MlopsError: There are too few.
+    """
+    if work.source is None:
+        names = [path.stem for path in (work.root / "data" / "raw").glob("*.dvc")]
+        there = len([name for name in names if batches.NAME.fullmatch(name)])
+    else:
+        there = len(dataset.user_module(work, work.source).names())
+    if there < FEWEST:
+        raise MlopsError(
+            f"A backtest needs {FEWEST} batches or more, and there are {there}. "
+            "Add one as it arrives (`mlops data add FILE`), commit, and try again."
+        )
+    return there
+
+
 def gather(work: Settings, say: Callable[[str], None]) -> Course:
     """Bring every batch that the project has, or that its source can give, and put them aside.
 
@@ -50,19 +69,12 @@ def gather(work: Settings, say: Callable[[str], None]) -> Course:
         say: prints a line.
 
     Raises:
-        MlopsError: There are too few batches, or DVC cannot bring them.
+        MlopsError: DVC cannot bring them.
     """
-    if work.source is None:
-        Dvc(work.root).run("pull", "--quiet", "--recursive", "data/raw")
-        names = [batch.path.name for batch in batches.list_batches(work.root)]
-    else:
-        names = _from_source(work, say)
-    if len(names) < FEWEST:
-        raise MlopsError(
-            f"A backtest needs {FEWEST} batches or more, and there are {len(names)}: {', '.join(names) or 'none'}. "
-            "Add one as it arrives (`mlops data add FILE`), commit, and try again."
-        )
-    return Course(work, names)
+    if work.source is not None:
+        return Course(work, _from_source(work, say))
+    Dvc(work.root).run("pull", "--quiet", "--recursive", "data/raw")
+    return Course(work, [batch.path.name for batch in batches.list_batches(work.root)])
 
 
 def _from_source(work: Settings, say: Callable[[str], None]) -> list[str]:
@@ -87,5 +99,5 @@ def first_of(work: Settings, wanted: int | None, there: int) -> int:
         initial = getattr(dataset.user_module(work, work.source), "INITIAL", FIRST) if work.source else FIRST
         return max(1, min(int(initial), there - 1))
     if not 1 <= wanted < there:
-        raise MlopsError(f"--first {wanted}: of {there} batches the first model can have 1 to {there - 1}.")
+        raise MlopsError(f"--first is {wanted!r}: of {there} batches the first model can have 1 to {there - 1}.")
     return wanted
