@@ -174,6 +174,25 @@ def test_every_alert_fires_where_it_has_to_and_nowhere_else(tmp_path: Path) -> N
     assert {alert.alert for alert in ALERTS} == {"Watchdog"}.union(*(fire for _, fire in WORLDS.values()))
 
 
+def silence(folder: Path, memory: str) -> str:
+    """Serve an hour, then nothing; returns where `NoTraffic` is not as it should be in the days that follow."""
+    asked = w.name("mlops_requests_total", job="m", instance="a", route="/predict", status="200")
+    (rule,) = (rule for rule in ALERTS if rule.alert == "NoTraffic")
+    alert = {"alert": "NoTraffic", "expr": rule.expr.replace("[7d]", memory)}
+    rules = yaml.safe_dump({"groups": [{"name": "one", "rules": [alert]}]})
+    fires = {0: 0, 1: 1, 3: 1, 6: 1, 8: 0}
+    tests = [
+        {"expr": "count (ALERTS)", "eval_time": f"{24 * day + 1}h", "exp_samples": [{"labels": "{}", "value": 1}] * on}
+        for day, on in fires.items()
+    ]
+    return w.contradicted(folder, rules, {asked: "0+50x12 600x2400"}, tests)
+
+
+def test_silence_is_told_until_traffic_is_a_week_ago(tmp_path: Path) -> None:
+    assert silence(tmp_path, "[7d]") == ""
+    assert silence(tmp_path, "[1d]")
+
+
 def test_rules_are_as_promtool_wants_them(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(written(), encoding="utf-8")
     done = ran("promtool", "check", "rules", "rules.yaml", cwd=tmp_path)

@@ -15,6 +15,8 @@ FAST, SLOW = ((14.4, "1h", "5m"), (6, "6h", "30m")), ((3, "1d", "2h"), (1, "3d",
 LEAST_BAD = 10
 # More than this share of the requests, by so many standard errors.
 REFUSED, SURE = 0.01, 3
+# Silence is news as long as traffic is remembered; shorter, and an alert that nobody mended ends over a weekend.
+REMEMBERED = "7d"
 # The chart puts its own namespace in its place.
 NAMESPACE = 'dest_namespace=~".+"'
 
@@ -33,7 +35,7 @@ def of_requests(settings: Settings) -> tuple[Alert, ...]:
         _refusals(settings),
         alert(
             "NoTraffic",
-            f"{_asked(settings.no_traffic_after)} == 0 and {_asked('1d', settings.no_traffic_after)} > 0",
+            f"{_asked(settings.no_traffic_after)} == 0 and {_asked(REMEMBERED, settings.no_traffic_after)} > 0",
             "1m",
             "warning",
             f"{{{{ $labels.job }}}}: no prediction was asked for in {settings.no_traffic_after}",
