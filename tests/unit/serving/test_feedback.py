@@ -121,10 +121,9 @@ def test_one_bad_item_does_not_lose_the_others(pair: tuple[Server, Server]) -> N
     before = metric(one, "mlops_feedback_total")
     assert told(one, *bad, forged, outcome(good)) == ["invalid"] * len(bad) + ["forged", "counted"]
     after = metric(one, "mlops_feedback_total")
-    assert (
-        after['mlops_feedback_total{result="invalid"}']
-        == before.get('mlops_feedback_total{result="invalid"}', 0) + len(bad)
-    )
+    assert after['mlops_feedback_total{result="invalid"}'] == before.get(
+        'mlops_feedback_total{result="invalid"}', 0
+    ) + len(bad)
     assert told(one, outcome(other)) == ["counted"]
 
 
