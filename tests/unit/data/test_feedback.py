@@ -229,6 +229,10 @@ def test_the_command_says_what_it_did(
     monkeypatch.setattr(command, "find", lambda: world.settings)
     with pytest.raises(MlopsError, match="no folder"):
         command.pull(None)
+    world.folder.mkdir(exist_ok=True)
+    command.pull(world.folder)
+    said = capsys.readouterr().out
+    assert f"Nothing to add: {str(world.folder)!r} holds no inputs" in said and "joined" not in said
     world.predict(days(900))
     world.predict(days(900), told=False)
     command.pull(world.folder)

@@ -356,6 +356,7 @@ def test_a_note_names_its_cause_and_what_was_looked_at() -> None:
         text = note(cause, NOW.date(), "0002-b", "not better")
         assert names(text, cause) and not names(text, cause + "y") and len(key(cause)) <= 72
         assert looked(text, cause, "0002-b") == f"{NOW:%Y-%m-%d}"
+        assert looked(text.replace(f"{NOW:%Y-%m-%d}", "by hand"), cause, "0002-b") == ""
         assert looked(text, cause, "0003-c") == looked(text, cause + "y", "0002-b") == ""
     assert (
         key("x" * 200 + "a") != key("x" * 200 + "b") and not names("", "drift") and looked("drift", "drift", "") == ""

@@ -43,6 +43,12 @@ def pull(folder: Path | None) -> None:
             f"{str(where)!r} is no folder. Name the one that servers write to (--feedback), "
             "or set [tool.mlops] feedback in pyproject.toml."
         )
+    if not any((where / "inputs").glob("*.jsonl")):
+        say(
+            f"Nothing to add: {str(where)!r} holds no inputs/*.jsonl. A server writes them with --signing-key and "
+            "--feedback; in a cluster feedback.secret and feedback.claim switch them on."
+        )
+        return
     agreed, now = contract(settings), datetime.now(UTC)
     found = feedback.join(settings, agreed, now, where)
     counted(found)

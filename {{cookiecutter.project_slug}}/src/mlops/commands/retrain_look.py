@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 from mlops.commands.retrain_decide import Age
@@ -44,7 +44,7 @@ class Look:
         days = sorted(filter(None, (looked(text, self.cause, newest, look=self.dry) for text in notes)))
         if not days:
             return ""
-        then = datetime.strptime(days[-1], "%Y-%m-%d").replace(tzinfo=UTC).date()
+        then = date.fromisoformat(days[-1])
         return "" if age and age.became_old(then, today) else days[-1]
 
     def leave(self, newest: str, today: date, why: str) -> None:

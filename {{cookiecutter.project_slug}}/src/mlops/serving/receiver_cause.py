@@ -74,6 +74,14 @@ def looked(description: str, cause: str, newest: str, *, look: bool = False) -> 
 
 
 def _day(description: str, cause: str, look: bool) -> str:
-    """Give the day of a note on a cause; "" of a look's, to who is no look: it could not have proposed."""
+    """Give the day of a note on a cause; "" of a look's, to who is no look: it could not have proposed.
+
+    Whoever may write statuses may write one that is no note of ours: it has no day.
+    """
     day = "".join(description.split(SIGN)[1:2]) if names(description, cause) else ""
-    return "" if day.endswith(LOOK) and not look else day.removesuffix(LOOK)
+    day = "" if day.endswith(LOOK) and not look else day.removesuffix(LOOK)
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return ""
+    return day
