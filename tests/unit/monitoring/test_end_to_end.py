@@ -121,9 +121,13 @@ def of_file(world: World, file: Path, probabilities: np.ndarray) -> Counts:
 
 
 def recorded(monitor: Monitor, job: str) -> dict[str, dict[Key, float]]:
-    """Give what the rules recorded at the first evaluation that is seen to know all rows, by name."""
-    whole = f'rule:mlops_rows:sum{{job="{job}", column="depot", kind="input", rule="nulls"}} >= {SENT}'
-    at = until(lambda: monitor.query(f"timestamp({whole})"))[0][1]
+    """Give what the rules recorded at the first evaluation that is sure to know all rows, by name."""
+    rows = f'sum (mlops_rows_total{{job="{job}", kind="input", slice="", column="depot"}})'
+    until(lambda: monitor.query(f"{rows} == {SENT}"))
+    scraped = monitor.query("vector(time())")[0][1]
+    # Not by its own value: the rule carries on what it knows, and may come to all rows before it knows them.
+    whole = f'rule:mlops_rows:sum{{job="{job}", column="depot", kind="input", rule="nulls"}}'
+    at = until(lambda: monitor.query(f"timestamp({whole}) >= {scraped}"))[0][1]
     # What one evaluation records last.
     last = f'timestamp(rule:mlops_drift:drifted{{job="{job}", rule="unseen"}}) >= {at}'
     until(lambda: monitor.query(last))
