@@ -132,10 +132,10 @@ def test_who_reads_the_log_may_leave(bundle: Path) -> None:
     process = subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
-        port = next(int(line["mlops.address"].rpartition(":")[2]) for line in map(json.loads, process.stdout))
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
-        assert process.stdout.readline()
+        started = next(line for line in map(json.loads, process.stdout) if line["event.action"] == "start")
         process.stdout.close()
+        port = int(started["mlops.address"].rpartition(":")[2])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
         answers = [ask(connection, "POST", "/predict", {"rows": [row]}).status for row in ({}, ROW)]
         connection.close()
         process.terminate()
