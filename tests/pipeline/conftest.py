@@ -80,6 +80,29 @@ def project(released: LivingProject, tmp_path: Path) -> LivingProject:
     return released.copy(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def succeeded(released: LivingProject, made_once: Callable[[str, Make], LivingProject]) -> LivingProject:
+    """The released project with a second batch, trained and released again; copy it before changing it."""
+
+    def make(folder: Path) -> LivingProject:
+        project = released.copy(folder)
+        sales(2400, 1200).to_csv(folder / "later.csv", index=False)
+        project.mlops("data", "add", str(folder / "later.csv"))
+        project.dvc("repro")
+        project.commit("More rows")
+        project.git("push", "origin", "main")
+        assert "in place of" in project.mlops("release", "--env", "staging")
+        return project
+
+    return made_once("succeeded", make)
+
+
+@pytest.fixture
+def successor(succeeded: LivingProject, tmp_path: Path) -> LivingProject:
+    """A copy of the project that was released twice, with an origin of its own."""
+    return succeeded.copy(tmp_path)
+
+
 @pytest.fixture
 def more() -> Callable[[int, int], pd.DataFrame]:
     """Further rows of the table: `more(first_row, rows)`."""

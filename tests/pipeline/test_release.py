@@ -15,16 +15,11 @@ MACHINES = ("release.yaml", "dvc.lock", "metrics.json", "model-card.md")
 
 
 def test_history_of_a_release_its_successor_and_the_way_back(
-    project: LivingProject, more: Callable[[int, int], pd.DataFrame], tmp_path: Path
+    successor: LivingProject, more: Callable[[int, int], pd.DataFrame], tmp_path: Path
 ) -> None:
-    first, files = project.record(), machine_files(project)
-    more(2400, 1200).to_csv(tmp_path / "later.csv", index=False)
-    project.mlops("data", "add", str(tmp_path / "later.csv"))
-    project.dvc("repro")
-    project.commit("More rows")
-    project.git("push", "origin", "main")
-    source = project.git("rev-parse", "HEAD")
-    assert "in place of" in project.mlops("release", "--env", "staging")
+    project = successor
+    source = project.git("rev-parse", "origin/main~1")
+    first, files = project.record(rev=source), machine_files(project, source)
     second = project.record()
     assert (second["commit"], second["data"]["batches"]) == (source, 2)
     assert second["identity"] != first["identity"]
@@ -53,13 +48,10 @@ def test_history_of_a_release_its_successor_and_the_way_back(
     assert project.record()["data"]["batches"] == 3
 
 
-def test_rollback_is_what_git_revert_would_have_done(project: LivingProject) -> None:
-    first, files = project.record(), machine_files(project)
-    project.edit("params.yaml", "learning_rate: 0.1", "learning_rate: 0.08")
-    project.dvc("repro")
-    project.commit("Smaller steps")
-    project.git("push", "origin", "main")
-    project.mlops("release", "--env", "staging")
+def test_rollback_is_what_git_revert_would_have_done(successor: LivingProject) -> None:
+    project = successor
+    first, files = project.record(rev="origin/main~1"), machine_files(project, "origin/main~1")
+    assert (project.record() == first, machine_files(project) == files) == (False, False)
     values = project.git("rev-parse", "origin/main:deploy/envs/staging/values.yaml")
     project.mlops("rollback", "--env", "staging")
     assert (project.record(), machine_files(project)) == (first, files)
@@ -137,5 +129,5 @@ def test_an_unknown_environment_gets_the_near_name(project: LivingProject) -> No
     assert "Did you mean 'staging'?" in project.mlops("release", "--env", "stagin", expect=2)
 
 
-def machine_files(project: LivingProject) -> dict[str, str]:
-    return {name: project.git("rev-parse", f"origin/main:deploy/envs/staging/{name}") for name in MACHINES}
+def machine_files(project: LivingProject, rev: str = "origin/main") -> dict[str, str]:
+    return {name: project.git("rev-parse", f"{rev}:deploy/envs/staging/{name}") for name in MACHINES}
