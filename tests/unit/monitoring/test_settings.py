@@ -62,6 +62,8 @@ def test_no_value_is_told_in_the_words_of_a_library(key: str, value: str) -> Non
         ("live_loss: 2", ["live_loss is 2: write a share above 0% and below 100%, for example 1% or 0.01."]),
         ("[]", ["the file is []: write keys with values, for example stale_after: 45d."]),
         ("1: 2", [f"'1' is no setting. Known are {', '.join(Settings.model_fields)}."]),
+        ("stale_after: 1d\nstale_after: 2d", ["not valid YAML: line 2: the key 'stale_after' is there twice."]),
+        ("live_loss: [", ["not valid YAML: line 1: "]),
         ("stale_after: 0d\nlatency: {within: 99}", ["latency.within is 99: ", "stale_after is '0d': "]),
     ],
 )  # fmt: skip

@@ -241,7 +241,8 @@ def load_like(values: dict[str, object]):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("task: [", "not valid YAML"),
+        ("task: [", "not valid YAML: line 1"),
+        ("task: binary\nsplit: {method: time}\ntask: regression", "line 3: the key 'task' is there twice"),
         ("task: ranking\nsplit: {method: time}", "task:.*not 'ranking'"),
         ("task: binary\nsplit: {method: time}\nlerning_rate: 1", "lerning_rate"),
         ("task: binary\nsplit: {method: time, tset: 20%}", "split.tset"),
@@ -253,3 +254,8 @@ def load_like(values: dict[str, object]):  # type: ignore[no-untyped-def]
 def test_params_are_closed(text: str, words: str) -> None:
     with pytest.raises(MlopsError, match=words):
         parse(text)
+
+
+def test_a_number_is_one_however_it_is_written() -> None:
+    found = parse("task: binary\nsplit: {method: time}\nmodel: {learning_rate: 1e-1, max_iter: 1e2, name: 1e}")
+    assert found.model == {"learning_rate": 0.1, "max_iter": 100.0, "name": "1e"}

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from mlops.contract.errors import MlopsError
+from mlops.contract.text import read_yaml
 
 PATH = Path("deploy") / "monitoring" / "settings.yaml"
 UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -84,11 +84,9 @@ def parse(text: str) -> Settings:
     Raises:
         MlopsError: It is not valid YAML, or a key or value is not one of ours.
     """
+    found = read_yaml(text, str(PATH))
     try:
-        found = yaml.safe_load(text)
         return Settings.model_validate({} if found is None else found)
-    except yaml.YAMLError as error:
-        raise MlopsError(f"{PATH}: not valid YAML: {error}") from error
     except ValidationError as error:
         raise MlopsError("\n".join(f"{PATH}: {_told(one)}." for one in error.errors())) from error
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlops.contract.errors import MlopsError
+from mlops.contract.text import read_yaml
 from mlops.pipeline.texts import read_own
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -70,10 +70,9 @@ def parse(text: str, where: str = "params.yaml") -> Params:
     Raises:
         MlopsError: It is not valid YAML, or a key or value is not one of ours.
     """
+    found = read_yaml(text, where)
     try:
-        return Params.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise MlopsError(f"{where}: not valid YAML: {error}") from error
+        return Params.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the file"
