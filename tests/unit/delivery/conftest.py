@@ -6,8 +6,32 @@ from pathlib import Path
 import pytest
 from unit.delivery.world import Clone, World, found
 
+from mlops.delivery import (
+    argocd,
+    cluster,
+    doctor_argocd,
+    doctor_data,
+    doctor_git,
+    doctor_rest,
+    github,
+    gitlab,
+    kube,
+    oci,
+    registry_client,
+)
+from mlops.serving import receiver_forge
+
 # Nothing here survives a power failure, and nothing has to.
 QUICK = "[core]\n\tfsync = none\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n"
+# How long each server and program is waited for.
+WAITS = {
+    argocd: ("ASK", "RENDER", "MARGIN"),
+    registry_client: ("SECONDS", "HURRIED"),
+    **dict.fromkeys(
+        (cluster, doctor_argocd, doctor_data, doctor_git, doctor_rest, github, gitlab, kube, oci, receiver_forge),
+        ("SECONDS",),
+    ),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +45,14 @@ def nobody(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for a minute is no server that does not answer."""
+    for module, names in WAITS.items():
+        for name in names:
+            monkeypatch.setattr(module, name, 600)
 
 
 @pytest.fixture(scope="session")

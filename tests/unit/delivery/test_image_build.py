@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -308,7 +309,8 @@ def test_pin_asks_the_registry_and_else_the_builders_store(
 @pytest.mark.parametrize("tool", ["buildah", "docker"])
 def test_a_builder_that_hangs_is_not_waited_for(tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / tool
-    program.write_text("#!/bin/sh\nexec /bin/sleep 60\n", encoding="utf-8")
+    # A pipe that nobody writes to: it would wait for ever.
+    program.write_text(f"#!{sys.executable} -SE\nimport os\nos.read(os.pipe()[0], 1)\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(oci, "SECONDS", 0.1)

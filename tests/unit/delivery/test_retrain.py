@@ -598,7 +598,7 @@ def test_two_receivers_that_race_end_in_one_pull_request(trained: Trained, forge
 
     class Racing(GitHub):
         def start(self, wish: Wish) -> None:
-            barrier.wait(10)
+            barrier.wait(300)
             super().start(wish)
 
     actors = [Actor(Racing(place, lambda: "s3cret-token"), timedelta(hours=6)) for _ in range(2)]
