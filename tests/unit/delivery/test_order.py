@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Timer
 
 import pytest
 from unit.delivery.world import NOON, Clone, World, image, no_sleep
@@ -53,6 +54,14 @@ def test_worktrees_of_one_clone_release_at_once(world: World) -> None:
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(lambda n: trees[n].release(sha, str(n)), range(4)))
     assert [outcome.kind for outcome in outcomes] == ["done"] * 4
+
+
+def test_who_holds_a_ref_for_a_second_is_waited_for(clone: Clone) -> None:
+    sha = clone.source("1")
+    lock = clone.path / ".git/refs/remotes/origin/main.lock"
+    lock.touch(exist_ok=False)
+    Timer(1, lock.unlink).start()
+    assert clone.trunk.tip() == sha
 
 
 def test_a_laptop_without_a_remote_releases_at_once(clone: Clone) -> None:

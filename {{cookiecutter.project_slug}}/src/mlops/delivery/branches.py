@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mlops.contract.errors import MlopsError
-from mlops.delivery.git import NETWORK, Git, complaint, without_credentials
+from mlops.delivery.git import Git, complaint, without_credentials
 from mlops.delivery.trunk import Trunk
 
 HEADS = "refs/heads/"
@@ -39,14 +39,14 @@ def heads(trunk: Trunk) -> Heads:
 def _remote_heads(git: Git, remote: str) -> dict[str, str]:
     where = f"{remote!r} ({without_credentials(git.remote_url(remote) or 'no url')})"
     for _ in range(TRIES):
-        asked = git.attempt("ls-remote", "--heads", remote, timeout=NETWORK)
+        asked = git.attempt("ls-remote", "--heads", remote)
         if asked.returncode:
             raise MlopsError(f"{where} could not be asked for its branches: {complaint(asked)}")
         found = dict(_refs(asked.stdout.decode("utf-8", "surrogateescape")))
         missing = [sha for sha in set(found.values()) if git.attempt("cat-file", "-e", sha).returncode]
         if not missing:
             return found
-        done = git.attempt("fetch", "--quiet", *UNSEEN, remote, *missing, timeout=NETWORK)
+        done = git.attempt("fetch", "--quiet", *UNSEEN, remote, *missing)
     raise MlopsError(f"{where}: the heads of its branches could not be fetched: {complaint(done)} Run again.")
 
 

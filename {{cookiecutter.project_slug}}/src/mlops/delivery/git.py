@@ -11,8 +11,14 @@ from pathlib import Path
 
 from mlops.contract.errors import MlopsError
 
-LOCAL, NETWORK = 60.0, 180.0  # seconds
-FIXED = ("i18n.logOutputEncoding=UTF-8", "i18n.commitEncoding=UTF-8", "core.splitIndex=false", "core.fsmonitor=false")
+SECONDS = 180.0
+FIXED = (
+    "i18n.logOutputEncoding=UTF-8",
+    "i18n.commitEncoding=UTF-8",
+    "core.splitIndex=false",
+    "core.fsmonitor=false",
+    "core.filesRefLockTimeout=60000",  # Git's own tenth of a second is less than a busy machine may let a process wait
+)
 # What a Git hook or `git worktree` exports would point these processes at somebody else's index.
 INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR")
 
@@ -32,7 +38,7 @@ class Git:
         self.root = root
 
     def attempt(
-        self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout: float = LOCAL
+        self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout: float = SECONDS
     ) -> subprocess.CompletedProcess[bytes]:
         """Run git and return what came out, whatever its exit code.
 
@@ -54,7 +60,7 @@ class Git:
             raise MlopsError(words) from error
 
     def run(
-        self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout: float = LOCAL
+        self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout: float = SECONDS
     ) -> bytes:
         """Run git and return its standard output.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mlops.contract.errors import MlopsError
 from mlops.delivery import protected
-from mlops.delivery.git import NETWORK, Git, complaint, without_credentials
+from mlops.delivery.git import Git, complaint, without_credentials
 from mlops.settings import Settings
 
 # Two pushes that arrive together: the later one loses the remote's lock instead of the fast-forward.
@@ -70,13 +70,13 @@ class Trunk:
             MlopsError: The remote cannot be reached.
         """
         url = self.remote or "."
-        found = self.git.attempt("ls-remote", "--exit-code", url, f"refs/heads/{name}", timeout=NETWORK)
+        found = self.git.attempt("ls-remote", "--exit-code", url, f"refs/heads/{name}")
         if found.returncode == 2:
             return None
         if found.returncode:
             raise MlopsError(f"{self.remote!r} could not be asked for {name!r}: {complaint(found)}")
         sha = found.stdout.split()[0].decode()
-        self.git.run("fetch", "--quiet", "--no-tags", url, f"refs/heads/{name}", timeout=NETWORK)
+        self.git.run("fetch", "--quiet", "--no-tags", url, f"refs/heads/{name}")
         return sha
 
     def put_branch(self, name: str, new: str, old: str | None) -> bool:
@@ -121,9 +121,9 @@ def trunk(settings: Settings) -> Trunk:
 def _fetch(git: Git, remote: str, branch: str) -> None:
     refspec = f"+refs/heads/{branch}:refs/remotes/{remote}/{branch}"
     for _ in range(5):
-        done = git.attempt("fetch", "--quiet", "--no-tags", remote, refspec, timeout=NETWORK)
-        # Another process of this clone may hold the tracking ref for a moment.
-        if b"cannot lock ref" not in done.stderr:
+        done = git.attempt("fetch", "--quiet", "--no-tags", remote, refspec)
+        # Another process of this clone may have moved the tracking ref; a lock that lasts is one that nobody holds.
+        if b"cannot lock ref" not in done.stderr or b"File exists" in done.stderr:
             break
     if b"couldn't find remote ref" in done.stderr:
         raise MlopsError(f"{remote!r} has no branch {branch!r}. Run `git push -u {remote} {branch}` first.")
@@ -134,7 +134,7 @@ def _fetch(git: Git, remote: str, branch: str) -> None:
 
 def _push(git: Git, remote: str, sha: str, branch: str, *more: str) -> bool:
     options = ("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", *more)
-    done = git.attempt("push", *options, remote, f"{sha}:refs/heads/{branch}", timeout=NETWORK)
+    done = git.attempt("push", *options, remote, f"{sha}:refs/heads/{branch}")
     if not done.returncode:
         return True
     refused = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.startswith("!")]
