@@ -19,7 +19,7 @@ from mlops.contract.errors import MlopsError
 
 # What a process needs to start at all; anything else could make one machine score otherwise than the next.
 KEPT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-LAST_WORDS = 10.0  # seconds
+LAST_WORDS = 60.0  # seconds
 
 
 def score(
@@ -102,7 +102,7 @@ class Stopwatch:
 
 @contextmanager
 def stopwatch(
-    bundle: Path, source: Path, python: Path, raw: Mapping[str, Sequence[Any]], n: int, limit: float = 60.0
+    bundle: Path, source: Path, python: Path, raw: Mapping[str, Sequence[Any]], n: int, limit: float = 300.0
 ) -> Iterator[Stopwatch]:
     """Start a process that times the scoring of n rows; it is stopped at the end, and after `limit` seconds.
 

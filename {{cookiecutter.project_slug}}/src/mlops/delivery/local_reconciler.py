@@ -167,7 +167,7 @@ class Reconciler:
         self._say(f"{self.env}: {text}")
 
 
-def version(port: int, seconds: float = 5.0) -> dict[str, Any] | None:
+def version(port: int, seconds: float = 60.0) -> dict[str, Any] | None:
     """Ask a port of this machine for `/version`; None where nothing sensible answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:

@@ -23,7 +23,7 @@ from mlops.environment import serving_python
 from mlops.scoring import environment
 from mlops.settings import Settings
 
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 LAST_LINES = 5
 
 
