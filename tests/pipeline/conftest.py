@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,16 @@ Make = Callable[[Path], LivingProject]
 ANSWERS = {"project_name": "Own table", "example_data": "no", "repository_url": "https://git.example.com/team/own.git"}
 
 
+def shared(factory: pytest.TempPathFactory) -> Path:
+    """Name a folder that all workers of this run share, and no other run: without workers it is the run's own."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session")
 def envs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Serving environments, made once for all projects."""
-    return tmp_path_factory.getbasetemp().parent / "envs"
+    return shared(tmp_path_factory) / "envs"
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +33,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, envs: Path) -> Callable[
     """Make a project in a folder that all workers of this run share, by whoever needs it first."""
 
     def once(name: str, make: Make) -> LivingProject:
-        folder = tmp_path_factory.getbasetemp().parent / name
+        folder = shared(tmp_path_factory) / name
         made = folder.with_suffix(".made")
         with FileLock(folder.with_suffix(".lock")):
             if not made.exists():

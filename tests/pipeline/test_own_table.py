@@ -38,7 +38,7 @@ def report(project: LivingProject) -> dict[str, Any]:
 def predict(url: str, *rows: dict[str, Any]) -> dict[str, Any]:
     body = json.dumps({"rows": rows}).encode()
     request = urllib.request.Request(f"{url}/predict", body, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=300) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 
