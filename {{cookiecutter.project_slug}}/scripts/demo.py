@@ -98,19 +98,19 @@ class Demo:
         port = json.loads((self.work / ".mlops" / "local" / "staging.json").read_text(encoding="utf-8"))["port"]
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             content: dict[str, Any] = json.load(answer)
         return content
 
     def until(self, release: str, ask: Callable[[], dict[str, Any]], key: str) -> dict[str, Any]:
         """Ask until a release answers: for a moment after a switch the one before does, too."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             found = ask()
             if found[key] == release:
                 return found
             time.sleep(0.2)
-        sys.exit(f"staging did not come to {release} in two minutes. See {self.work / '.mlops' / 'local'}.")
+        sys.exit(f"staging did not come to {release} in five minutes. See {self.work / '.mlops' / 'local'}.")
 
     def served(self, release: str) -> dict[str, Any]:
         """Wait until the server answers with a release."""

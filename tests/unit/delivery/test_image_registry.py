@@ -114,10 +114,11 @@ def test_what_passes_is_asked_again_and_what_stays_is_told(fake: FakeRegistry) -
 
 
 def test_nobody_there(fake: FakeRegistry) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        host = f"127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(MlopsError, match=rf"{host} cannot be reached: .*Connection refused.*'{host}/team/model'"):
-        registry.lookup(f"{host}/team/model", "a")
+    with socket.socket() as taken:  # and does not listen, so that nobody else can
+        taken.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(MlopsError, match=rf"{host} cannot be reached: .*Connection refused.*'{host}/team/model'"):
+            registry.lookup(f"{host}/team/model", "a")
 
 
 @pytest.mark.parametrize(
