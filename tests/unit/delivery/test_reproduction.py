@@ -348,7 +348,8 @@ def test_no_stage_goes_on_when_a_run_is_stopped(tmp_path: Path, number: signal.S
 
     def stop() -> None:
         with (tmp_path / "pipe").open() as pipe:  # opens as soon as the stage writes
-            os.kill(os.getpid(), number)
+            # Python hears it there: a signal to the process may go to this thread, and the other one waits on.
+            signal.pthread_kill(threading.main_thread().ident, number)  # type: ignore[arg-type]
             end.append(pipe.read())  # ends as soon as no stage is there
 
     thread = threading.Thread(target=stop)
