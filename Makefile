@@ -48,7 +48,7 @@ types: $(READY)
 	mypy "$(PROJECT)/src/mlops" hooks scripts
 
 # Types take a minute in a fresh clone: they are looked at while the tests run.
-test: style  ## everything that can be checked on this machine (14 minutes on 2 cores)
+test: style  ## everything that can be checked on this machine (11 to 14 minutes on 2 cores)
 	@$(MAKE) --no-print-directory --jobs 2 types tests
 
 # They run make themselves, which is not to look for the workers of this one. Trainings of two workers that each take

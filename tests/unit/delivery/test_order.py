@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Timer
 
 import pytest
 from unit.delivery.world import NOON, Clone, World, image, no_sleep
 
 from mlops.contract.errors import MlopsError
+from mlops.delivery import git
 from mlops.delivery.history import history
 from mlops.delivery.release import release
 from mlops.delivery.trunk import Trunk
@@ -56,12 +58,35 @@ def test_worktrees_of_one_clone_release_at_once(world: World) -> None:
     assert [outcome.kind for outcome in outcomes] == ["done"] * 4
 
 
-def test_who_holds_a_ref_for_a_second_is_waited_for(clone: Clone) -> None:
-    sha = clone.source("1")
+def held_back(world: World) -> tuple[Clone, Path, str]:
+    """A clone whose tracking ref another process holds, the ref's lock, and the commit that it is to move to."""
+    clone = world.clone("held-back")
+    sha = world.clone("pushes").source("1")
     lock = clone.path / ".git/refs/remotes/origin/main.lock"
     lock.touch(exist_ok=False)
+    return clone, lock, sha
+
+
+def test_who_holds_a_ref_for_a_second_is_waited_for(world: World) -> None:
+    clone, lock, sha = held_back(world)
     Timer(1, lock.unlink).start()
     assert clone.trunk.tip() == sha
+
+
+def test_a_ref_that_nobody_lets_go_is_waited_for_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone, _, _ = held_back(world)
+    monkeypatch.setattr(git, "FIXED", (*git.FIXED, "core.filesRefLockTimeout=10"))
+    asked: list[str] = []
+    attempt = clone.git.attempt
+
+    def noted(*args: str) -> object:
+        asked.append(args[0])
+        return attempt(*args)
+
+    monkeypatch.setattr(clone.git, "attempt", noted)
+    with pytest.raises(MlopsError, match="remove the file manually"):
+        clone.trunk.tip()
+    assert asked.count("fetch") == 1
 
 
 def test_a_laptop_without_a_remote_releases_at_once(clone: Clone) -> None:

@@ -59,15 +59,13 @@ class Git:
             words = f"`git {args[0]}` did not answer in {timeout:.0f} s in {str(self.root)!r}. Is the remote reachable?"
             raise MlopsError(words) from error
 
-    def run(
-        self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout: float = SECONDS
-    ) -> bytes:
+    def run(self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
         """Run git and return its standard output.
 
         Raises:
             MlopsError: Git failed; the message carries its last lines.
         """
-        done = self.attempt(*args, stdin=stdin, env=env, timeout=timeout)
+        done = self.attempt(*args, stdin=stdin, env=env)
         if done.returncode:
             raise MlopsError(f"`git {' '.join(args[:2])}` failed in {str(self.root)!r}: {complaint(done)}")
         return done.stdout

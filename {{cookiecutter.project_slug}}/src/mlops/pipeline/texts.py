@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from mlops.contract.errors import MlopsError
+from mlops.contract.text import read_yaml
 
 
 def read_own(root: Path, name: str) -> str:
@@ -36,7 +35,7 @@ def decode(content: bytes, where: str) -> str:
 def gate_metric(root: Path) -> str:
     """Read the name of the deciding metric from gates.yaml; its other keys are the gate's to read."""
     try:
-        metric = yaml.safe_load(read_own(root, "gates.yaml"))["metric"]
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+        metric = read_yaml(read_own(root, "gates.yaml"), "gates.yaml")["metric"]
+    except (KeyError, TypeError) as error:
         raise MlopsError(f"gates.yaml: no readable `metric` ({error!r}). Name a scikit-learn scorer there.") from error
     return str(metric)
