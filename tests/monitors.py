@@ -119,7 +119,7 @@ def alertmanager(folder: Path, config: dict[str, Any], *options: str) -> Iterato
         yield Monitor(port, path)
 
 
-def until(true: Callable[[], Any], seconds: float = 30, every: float = 0.05) -> Any:
+def until(true: Callable[[], Any], seconds: float = 300, every: float = 0.05) -> Any:
     """Ask until there is an answer that is true, and return it."""
     end = time.monotonic() + seconds
     while not (found := true()):

@@ -142,7 +142,7 @@ def test_mutant_without_the_lock_more_than_one_run_is_started(
         def __exit__(self, *_: object) -> None: ...
 
     app = on_github(files, github)
-    notes, both = app._actor._forge.notes, threading.Barrier(2, timeout=30)
+    notes, both = app._actor._forge.notes, threading.Barrier(2, timeout=300)
     monkeypatch.setattr(app._actor, "_lock", NoLock())
     # Both have read all that holds back before one of them starts a run.
     monkeypatch.setattr(app._actor._forge, "notes", lambda: (both.wait(), notes())[1])
@@ -423,4 +423,4 @@ def test_the_program_answers_and_ends(files: Mapping[str, str], github: forge_se
         with urllib.request.urlopen(f"http://{address}/readyz") as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(300) == 0

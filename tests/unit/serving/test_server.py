@@ -72,7 +72,7 @@ def test_a_port_that_is_taken_is_said(bundle: Path, server: Server) -> None:
 
 
 def test_a_term_signal_lets_clients_finish_and_ends_with_0(bundle: Path) -> None:
-    with serving(bundle) as server:
+    with serving(bundle, "--grace", str(DEADLINE)) as server:
         idle, busy = server.connect(), server.connect()
         assert ask(idle, "GET", "/livez").status == 200
         assert ask(busy, "GET", "/livez").status == 200

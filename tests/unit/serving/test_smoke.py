@@ -92,7 +92,7 @@ def test_a_server_that_answers_otherwise_than_in_training_is_never_ready(tmp_pat
     document["predictions"][0]["probability"] = 2.0
     (bundle / "smoke.json").write_text(json.dumps(document))
     command = [sys.executable, "-m", "mlops.serving", "--bundle", str(bundle), "--port", "0"]
-    done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, "row 0: probability is" in done.stderr) == (2, True), done.stderr
 
 
@@ -172,7 +172,7 @@ def scripted(*answers: Answer) -> Iterator[tuple[smoke.Connect, list[str]]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         try:
-            yield lambda: http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10), seen
+            yield lambda: http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=300), seen
         finally:
             server.shutdown()
 
