@@ -188,6 +188,22 @@ def test_a_customer_with_several_rows_is_a_group(tmp_path: Path) -> None:
     fits(proposal, tmp_path / "t.csv")
 
 
+@pytest.mark.parametrize("name", ["time", "year", "dose"])
+def test_a_count_beside_the_target_alone_is_an_input(name: str, tmp_path: Path) -> None:
+    series = pd.DataFrame({name: 1900 + np.arange(120), "y": table(120)["x"]})
+    proposal = propose(series, tmp_path)
+    assert roles(proposal) == {"y": ["target"]}
+    told = [line for line in proposal.decisions if "is no date" in line]
+    assert [repr(name) in line for line in told] == ([True] if name != "dose" else [])
+    fits(proposal, tmp_path / "t.csv")
+
+
+def test_a_count_beside_other_inputs_names_the_rows_and_says_what_else_it_may_be(tmp_path: Path) -> None:
+    proposal = propose(table(120, dose=range(120), time=range(7, 127)), tmp_path)
+    assert roles(proposal) == {"dose": ["id"], "y": ["target"]}
+    assert any("'dose'" in line and "if it is a measure" in line for line in proposal.decisions)
+
+
 def test_a_leak_stays_where_rows_are_too_few_to_tell(tmp_path: Path) -> None:
     frame = table(100)
     frame["leak"] = (frame["y"] == "good") * 1.0

@@ -18,6 +18,7 @@ DELIMITERS = (",", ";", "\t")
 SAMPLE = 200
 LONGEST_FIELD = 10_000_000
 OTHER_TEXT = re.compile(rb"<(!doctype|html|head|\?xml|table)\b|\[\s*[{\[]|\{\s*[\"}]", re.IGNORECASE)
+LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def read_csv(path: Path) -> pd.DataFrame:
@@ -149,9 +150,17 @@ def _misshapen(text: str, delimiter: str, fields: int, path: Path, error: Except
     first, last, found = odd
     where = f"line {first}" if first == last else f"the record of lines {first} to {last}"
     step = "Quote fields that hold the delimiter." if found > fields else "Was it cut off?"
-    if last - first > 1:
+    if _ends_by_return(text, first - 1) or _ends_by_return(text, last):
+        step = "A carriage return inside a field ends the row there: quote the field, or take the return out."
+    elif last - first > 1:
         step = f"Close the quote that is opened in line {first}."
     return MlopsError(
         f"{str(path)!r}: {where} has {found} field{'s' * (found != 1)}, the header has {fields} "
         f"(delimiter {delimiter!r}). {step}"
     )
+
+
+def _ends_by_return(text: str, line: int) -> bool:
+    """Whether a line ends with a carriage return alone in a file whose others do not, as pandas writes such a field."""
+    ends = [found[0] for found in LINE_END.finditer(text)]
+    return 0 < line <= len(ends) and ends[line - 1] == "\r" and ends.count("\r") < len(ends) / 2

@@ -25,6 +25,7 @@ IDENTIFIER = {
 }
 ROW_NUMBER = {"unnamed", "index", "rownames", "rownumber", "rowid", "row"}
 CALENDAR = {"year", "yr", "month", "day", "hour", "minute", "week", "weekday", "quarter"}
+CLOCK = {"time", "date", "period"}
 BIRTH = {"birth", "dob", "birthday", "birthdate", "born"}
 
 
@@ -59,6 +60,11 @@ def is_row_number(name: str) -> bool:
 def is_calendar(name: str) -> bool:
     """Whether the name is that of a part of a date."""
     return bool(words(name) & CALENDAR)
+
+
+def is_time(name: str) -> bool:
+    """Whether the name is that of a time or of a part of one."""
+    return bool(words(name) & (CALENDAR | CLOCK))
 
 
 def is_birth(name: str) -> bool:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from mlops.contract.errors import MlopsError
 from mlops.contract.near import did_you_mean
+from mlops.data.ids import ids, unused_order
 from mlops.data.leaks import enough, gives_away
-from mlops.data.names import is_birth, is_calendar, is_identifier, is_protected
+from mlops.data.names import is_birth, is_protected
 from mlops.data.profile import Profile
 from mlops.data.target import Target
 from mlops.data.useless import may_be_group, useless
@@ -98,6 +99,11 @@ def _decide_time(roles: Roles, columns: Mapping[str, Profile], asked: str | None
         name: c for name, c in _open(roles, columns).items() if c.kind in ("date", "timestamp") and not is_birth(name)
     }
     if not found:
+        if name := unused_order(_open(roles, columns)):
+            roles.decisions.append(
+                f"time: {name!r} rises from row to row but is no date. Written as 2024-12-31, it could order the rows "
+                "and the newest be the test rows."
+            )
         return
     complete = {name: column for name, column in found.items() if column.nulls == 0 and column.distinct >= 10}
     ordered = [name for name, column in complete.items() if column.values.is_monotonic_increasing]
@@ -133,24 +139,12 @@ def _time_use(column: Profile) -> str:
 
 
 def _decide_ids(roles: Roles, columns: Mapping[str, Profile]) -> None:
-    found = [name for name, column in _open(roles, columns).items() if _is_id(column)]
-    named = [name for name in found if is_identifier(name)]
-    for name in found:
-        if name == (named or found)[0]:
-            roles.tag(name, ["id"], "it names each row")
+    needed = not any(tags == ["time"] for tags in roles.tags.values())
+    for place, (name, why) in enumerate(ids(_open(roles, columns), needed).items()):
+        if place == 0:
+            roles.tag(name, ["id"], why)
         else:
             roles.exclude(name, "different in every row, like an identifier")
-
-
-def _is_id(column: Profile) -> bool:
-    if not column.unique or is_calendar(column.name):
-        return False
-    if column.kind == "string":
-        return True
-    if column.kind != "integer":
-        return False
-    values = column.values.to_numpy(dtype=float)
-    return is_identifier(column.name) or bool(values.max() - values.min() + 1 == len(values))
 
 
 def _decide_group(roles: Roles, columns: Mapping[str, Profile]) -> None:

@@ -18,7 +18,8 @@ def useless(column: Profile) -> str | None:
     if column.distinct == 1 and column.nulls == 0:
         return f"the same in every row ({_short(column.counts.index[0])})"
     if column.kind == "integer":
-        return "the rows' numbers, which begin anew in the next file" if _is_row_number(column) else None
+        numbers = column.unique and is_row_number(column.name) and numbers_rows(column)
+        return "the rows' numbers, which begin anew in the next file" if numbers else None
     if column.kind != "string":
         return None
     if column.note is not None and column.note.startswith(NEARLY) and column.distinct > FEW:
@@ -33,9 +34,8 @@ def may_be_group(column: Profile) -> bool:
     return column.nulls == 0 and 10 <= column.distinct <= 0.5 * column.rows
 
 
-def _is_row_number(column: Profile) -> bool:
-    if not column.unique or not is_row_number(column.name):
-        return False
+def numbers_rows(column: Profile) -> bool:
+    """Whether a column of integers without nulls counts the rows in their order, from 0 or 1."""
     values = column.values.to_numpy(dtype=float)
     return values[0] in (0, 1) and bool(np.all(np.diff(values) == 1))
 
