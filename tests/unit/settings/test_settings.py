@@ -24,8 +24,12 @@ def test_a_project_is_found_from_any_folder_in_it(tmp_path: Path) -> None:
     [
         ("", "is not inside a project"),
         ("[tool.mlops\n", "not valid TOML"),
-        (OWN + 'feature = "x"\n', "unexpected keyword argument 'feature'"),
-        (OWN.replace('model = "p.model"\n', ""), "missing 1 required"),
+        ("[tool]\nmlops = 3\n", "must be tables"),
+        ("tool = 3\n", "is not inside a project"),
+        (OWN.replace('[project]\nname = "my-model"', "project = 3"), "must be tables"),
+        (OWN + 'feature = "x"\n', r"the key 'feature' is unknown\. Did you mean 'features'"),
+        (OWN.replace('model = "p.model"\n', ""), "the key 'model' is missing"),
+        (OWN + "branch = 3\n", "branch is 3 and must be text in quotes"),
         (OWN + 'target = "nomad"\n', "target is 'nomad' and must be one of 'local', 'argocd'"),
         (OWN + 'soak = "30"\n', "soak is '30' and must be a whole number"),
     ],
@@ -33,6 +37,14 @@ def test_a_project_is_found_from_any_folder_in_it(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_meant(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "pyproject.toml").write_text(text)
     with pytest.raises(MlopsError, match=words):
+        find(tmp_path)
+
+
+def test_a_file_is_read_as_windows_saves_it_and_another_encoding_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_bytes(OWN.replace("\n", "\r\n").encode("utf-8-sig"))
+    assert find(tmp_path).slug == "my-model"
+    (tmp_path / "pyproject.toml").write_bytes(OWN.encode() + "# café\n".encode("latin-1"))
+    with pytest.raises(MlopsError, match=r"pyproject\.toml: not UTF-8 text \(byte \d+\)\. Save it as UTF-8"):
         find(tmp_path)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from mlops.contract.errors import MlopsError
+from mlops.contract.near import did_you_mean
+from mlops.contract.text import decode
 
 CHOICES = {
     "target": ("local", "argocd"),
@@ -72,21 +74,31 @@ def _table(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(decode(path.read_bytes(), str(path)))
     except tomllib.TOMLDecodeError as error:
         raise MlopsError(f"{path}: not valid TOML: {error}.") from error
-    table: dict[str, Any] | None = document.get("tool", {}).get("mlops")
-    return None if table is None else {"slug": document.get("project", {}).get("name", ""), **table}
+    tool, project = document.get("tool"), document.get("project")
+    table = tool.get("mlops") if isinstance(tool, dict) else None
+    if table is None:
+        return None
+    if not (isinstance(table, dict) and isinstance(project, dict)):
+        raise MlopsError(f"{path}: [project] and [tool.mlops] must be tables. See docs/reference/settings.md.")
+    return {"slug": project.get("name", ""), **table}
 
 
 def _settings(root: Path, table: dict[str, Any]) -> Settings:
     where = f"{root / 'pyproject.toml'}: [tool.mlops]"
-    for key, known in CHOICES.items():
-        if table.get(key, known[0]) not in known:
-            raise MlopsError(f"{where}: {key} is {table[key]!r} and must be one of {', '.join(map(repr, known))}.")
-    if type(soak := table.get("soak", 0)) is not int or soak < 0:
-        raise MlopsError(f"{where}: soak is {soak!r} and must be a whole number of minutes, 0 or more.")
-    try:
-        return Settings(root=root, **table)
-    except TypeError as error:
-        raise MlopsError(f"{where}: {error}. See docs/reference/settings.md.") from error
+    known = {field.name: field.default for field in fields(Settings) if field.name != "root"}
+    for key, value in table.items():
+        if key not in known:
+            raise MlopsError(f"{where}: the key {key!r} is unknown. {did_you_mean(key, known)}")
+        if key in CHOICES and value not in CHOICES[key]:
+            raise MlopsError(f"{where}: {key} is {value!r} and must be one of {', '.join(map(repr, CHOICES[key]))}.")
+        if key == "soak" and (type(value) is not int or value < 0):
+            raise MlopsError(f"{where}: soak is {value!r} and must be a whole number of minutes, 0 or more.")
+        if key != "soak" and not isinstance(value, str):
+            raise MlopsError(f"{where}: {key} is {value!r} and must be text in quotes.")
+    for key, default in known.items():
+        if default is MISSING and key not in table:
+            raise MlopsError(f"{where}: the key {key!r} is missing. See docs/reference/settings.md.")
+    return Settings(root=root, **table)

@@ -25,7 +25,7 @@ def build(*, check: bool) -> None:
         made.RULES: made.text(load(settings.root), _label_delay(settings)),
         made.DASHBOARD: dashboard.text(),
     }
-    stale = [path for path, text in found.items() if _read(settings, path) != text]
+    stale = [path for path, text in found.items() if _read(settings, path) != text.encode()]
     if check and stale:
         names = " and ".join(map(str, stale))
         raise Refused(f"{names}: not what `mlops monitoring build` writes. Run it, and commit.")
@@ -36,9 +36,9 @@ def build(*, check: bool) -> None:
         say(f"{path}: {'written' if path in stale else 'up to date'}.")
 
 
-def _read(settings: Settings, path: Path) -> str | None:
+def _read(settings: Settings, path: Path) -> bytes | None:
     file = settings.root / path
-    return file.read_text(encoding="utf-8") if file.is_file() else None
+    return file.read_bytes() if file.is_file() else None
 
 
 def _label_delay(settings: Settings) -> str:

@@ -17,7 +17,7 @@ from mlops.contract.model import NEVER_INPUT, ROLES, Column, Contract
 from mlops.contract.near import did_you_mean, near
 from mlops.contract.quality import table_rules
 from mlops.contract.rules import column_rules
-from mlops.contract.text import read_yaml
+from mlops.contract.text import decode, read_yaml
 
 KINDS = ("number", "integer", "boolean", "string", "date", "timestamp")
 ONE_ONLY = ("time", "group", "id")
@@ -32,12 +32,9 @@ def load(path: Path) -> Contract:
     """
     try:
         content = path.read_bytes()
-        text = content.decode("utf-8-sig")
     except OSError as error:
         raise MlopsError(f"{path}: cannot be read: {error.strerror}. `mlops contract infer` writes one.") from error
-    except UnicodeDecodeError as error:
-        raise MlopsError(f"{path}: not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
-    return parse(text, path.name, sha256(content).hexdigest())
+    return parse(decode(content, str(path)), path.name, sha256(content).hexdigest())
 
 
 def parse(text: str, where: str = "contract.yaml", digest: str | None = None) -> Contract:

@@ -1,4 +1,4 @@
-"""YAML text as plain values: no key twice, and nothing read in two ways."""
+"""Text of files as it is written, and YAML as plain values: no key twice, and nothing read in two ways."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def decode(content: bytes, where: str) -> str:
+    """Decode UTF-8, with or without a byte order mark.
+
+    Raises:
+        MlopsError: It is something else.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MlopsError(f"{where}: not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
 
 
 def read_yaml(text: str, where: str) -> Any:

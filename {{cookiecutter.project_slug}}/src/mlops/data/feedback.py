@@ -16,7 +16,7 @@ from mlops.contract.columns import Json
 from mlops.contract.document import load
 from mlops.contract.errors import MlopsError, Refused
 from mlops.contract.model import Column, Contract
-from mlops.contract.text import read_yaml
+from mlops.contract.text import decode, read_yaml
 from mlops.data import batches
 from mlops.data.batches import BatchFile
 from mlops.data.boundary import duration
@@ -182,7 +182,7 @@ def _never_kept(agreed: Contract) -> Iterator[Column]:
 def _label_delay(root: Path) -> Any:
     path = root / "params.yaml"
     try:
-        raw = read_yaml(path.read_text(encoding="utf-8"), "params.yaml")
+        raw = read_yaml(decode(path.read_bytes(), "params.yaml"), "params.yaml")
     except OSError as error:
         raise MlopsError(f"{path}: not readable: {error.strerror}. Run `mlops contract infer`.") from error
     return raw.get("label_delay", "0d") if isinstance(raw, dict) else "0d"

@@ -11,6 +11,7 @@ import yaml
 from mlops.contract.document import parse as parse_contract
 from mlops.contract.errors import MlopsError
 from mlops.contract.model import Column, Contract
+from mlops.contract.text import decode
 from mlops.delivery.candidate import source_commit
 from mlops.delivery.git import Git
 from mlops.gates.bar import Gates
@@ -18,7 +19,6 @@ from mlops.gates.bar import parse as parse_gates
 from mlops.gates.match import Check
 from mlops.pipeline.params import Params
 from mlops.pipeline.params import parse as parse_params
-from mlops.pipeline.texts import decode
 
 RAW = "data/raw"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mlops.contract.text import read_yaml
-from mlops.pipeline.texts import decode
+from mlops.contract.text import decode, read_yaml
 
 ABSENT = object()
 

@@ -13,6 +13,7 @@ from typing import Any
 from mlops.contract.errors import MlopsError
 from mlops.contract.model import Contract
 from mlops.contract.task import load_task
+from mlops.contract.text import decode
 from mlops.delivery import champion as champions
 from mlops.delivery.champion import Champion
 from mlops.delivery.git import Git
@@ -31,7 +32,7 @@ from mlops.gates.match import Check, Match
 from mlops.pipeline import dataset, prepare
 from mlops.pipeline.params import load as load_params
 from mlops.pipeline.stage import write_json
-from mlops.pipeline.texts import decode, read_own
+from mlops.pipeline.texts import read_own
 from mlops.settings import Settings
 
 REPORT = Path("reports") / "gate.json"

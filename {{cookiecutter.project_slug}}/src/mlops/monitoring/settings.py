@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from mlops.contract.errors import MlopsError
-from mlops.contract.text import read_yaml
+from mlops.contract.text import decode, read_yaml
 
 PATH = Path("deploy") / "monitoring" / "settings.yaml"
 UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -75,7 +75,7 @@ def load(root: Path) -> Settings:
         MlopsError: It is not valid.
     """
     path = root / PATH
-    return parse(path.read_text(encoding="utf-8")) if path.is_file() else Settings()
+    return parse(decode(path.read_bytes(), str(PATH))) if path.is_file() else Settings()
 
 
 def parse(text: str) -> Settings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlops.contract.errors import MlopsError
-from mlops.contract.text import read_yaml
+from mlops.contract.text import decode, read_yaml
 
 
 def read_own(root: Path, name: str) -> str:
@@ -18,18 +18,6 @@ def read_own(root: Path, name: str) -> str:
     if not path.is_file():
         raise MlopsError(f"{name} is not there yet. Run `mlops contract infer FILE --target COLUMN` to propose one.")
     return decode(path.read_bytes(), name)
-
-
-def decode(content: bytes, where: str) -> str:
-    """Decode UTF-8.
-
-    Raises:
-        MlopsError: It is something else.
-    """
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise MlopsError(f"{where}: not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
 
 
 def gate_metric(root: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from mlops.contract.errors import MlopsError, Refused
+from mlops.contract.text import decode
 from mlops.gates.reporting import markdown
 from mlops.gates.reporting.blocks import Block, Paragraph
 from mlops.gates.reporting.card_data import evaluation, factors, training
@@ -15,7 +16,6 @@ from mlops.gates.reporting.card_parts import analyses, caveats, details, ethics,
 from mlops.gates.reporting.escape import prose
 from mlops.gates.reporting.facts import Facts, collect, is_there
 from mlops.gates.reporting.notes import NOTES, PEOPLES, SECTIONS
-from mlops.pipeline.texts import decode
 from mlops.settings import Settings
 
 CARD = Path("docs") / "model-card.md"

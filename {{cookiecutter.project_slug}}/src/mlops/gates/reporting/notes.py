@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from mlops.contract.errors import MlopsError
-from mlops.pipeline.texts import decode
+from mlops.contract.text import decode
 
 NOTES = Path("docs") / "model-card.notes.md"
 # Mitchell et al. 2019, Model Cards for Model Reporting, section 4.
