@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import keyword
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -15,11 +16,14 @@ TAKEN = {*ANSWERS["_taken"].split(), *sys.stdlib_module_names, *keyword.kwlist}
 JOINERS = "\u200c\u200d"  # not printable for Python, yet part of Persian words and of emoji
 
 NAME = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
-HOST = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?"
-PATH = r"[\w.~-]+(?:/[\w.~-]+)*/?"
+LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+PORT = r":(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+HOST = rf"{LABEL}(?:\.{LABEL})*(?:{PORT})?"
+PART = r"(?!\.{1,2}(?:/|$))[\w.~-]+"
+PATH = rf"{PART}(?:/{PART})*/?"
 USER = r"[a-z][a-z0-9_-]*@"
 URL = rf"https://{HOST}/{PATH}|ssh://(?:{USER})?{HOST}/{PATH}|{USER}{HOST}:{PATH}"
-REGISTRY = rf"{HOST}(?:/{NAME})*"
+REGISTRY = rf"(?:localhost|{LABEL}(?:\.{LABEL})+|{LABEL}(?=:))(?:{PORT})?(?:/{NAME})*"
 Rule = tuple[Callable[[str], bool], str, str]
 
 
@@ -58,14 +62,26 @@ RULES: list[tuple[str, Rule]] = [
     ),
     (
         "image_registry",
-        like(REGISTRY, 150, "host/folder in lower case, no scheme, no tag", "registry.example.com/team"),
+        like(REGISTRY, 150, "host/folder in lower case, a dot or a port in the host, no scheme, no tag", "registry.example.com/team"),
     ),
 ]
 
 
 def problem(name: str, rule: str, example: str) -> str:
     """Write a problem on one line, without what may be a password."""
-    return f"  {name} {re.sub(r'//[^@/]*@', '//***@', ANSWERS[name][:120])!a} - {rule} - {example!r}"
+    shown = ANSWERS[name]
+    if name in ("repository_url", "image_registry"):
+        shown = re.sub(r"^(\w+://)?.*@", r"\1***@", shown, flags=re.DOTALL)
+    return f"  {name} {shown[:120]!a} - {rule} - {example!r}"
+
+
+def made(slug: str) -> list[Path]:
+    """List the folders that a slug with slashes has made, the innermost first: cookiecutter removes one itself."""
+    parts, end = Path(slug).parts, Path(os.path.normpath(slug)).parts
+    if end[:1] == ("..",) or ".." not in parts:
+        return [Path.cwd(), *Path.cwd().parents][: len(parts) if len(parts) > 1 else 0]
+    base = [Path.cwd(), *Path.cwd().parents][len(end)]
+    return [base.joinpath(*parts[:length]) for length in range(len(parts), 0, -1) if parts[length - 1] != ".."]
 
 
 problems = [problem(name, rule, example) for name, (passes, rule, example) in RULES if not passes(ANSWERS[name])]
@@ -73,8 +89,7 @@ if Path("pyproject.toml").exists():
     problems.append("  this folder holds a project already - none may be there - bake elsewhere, or run `cruft update`")
 if problems:
     print("These answers do not work (value - rule - example that does):", *problems, sep="\n", file=sys.stderr)
-    depth = len(Path(ANSWERS["project_slug"]).parts)
-    with suppress(OSError):  # of a slug with slashes, cookiecutter removes only the last folder
-        for folder in [Path.cwd(), *Path.cwd().parents][: depth if depth > 1 else 0]:
+    for folder in made(ANSWERS["project_slug"]):
+        with suppress(OSError):  # not there any more, or somebody's: not empty
             folder.rmdir()
     sys.exit(1)

@@ -58,7 +58,7 @@ def retrain(cause: str, *, dry_run: bool, note: bool = False) -> None:
         if day := look.silenced(newest, age_of(work, champion), today()):
             say(f"nothing   is new since {day}, when somebody looked for this cause: silenced until new data")
             return
-        Dvc(root).run("pull", "--quiet", "--recursive", "data/raw")
+        Dvc(root).run("pull", "--recursive", "data/raw")
         with look.refusals(newest, today(), "the pipeline refuses the data"):
             _run(root, "reproduce")
         name = identity(work)
@@ -122,7 +122,7 @@ def _feedback(work: Settings, settings: Settings) -> list[batches.BatchFile]:
     folder = feedback.folder_of(settings)
     if not folder.is_dir():
         return []
-    Dvc(work.root).run("pull", "--quiet", "--recursive", "data/raw")
+    Dvc(work.root).run("pull", "--recursive", "data/raw")
     try:
         told = feedback.arrive(work, datetime.now(UTC), folder, counted)
     except Refused as error:

@@ -14,6 +14,8 @@ from mlops.contract.near import did_you_mean, near
 def custom(entries: Sequence[CustomProperty] | None, known: tuple[str, ...], where: str) -> dict[str, Any]:
     """Read the custom properties that are ours; those of other tools stay, a misspelt one of ours is an error."""
     found: dict[str, Any] = {}
+    if entries is not None and not isinstance(entries, list):
+        raise MlopsError(f"{where}: customProperties is {entries!r}. Write a list of `property` and `value`.")
     for entry in entries or ():
         if entry.property in known:
             if entry.property in found:

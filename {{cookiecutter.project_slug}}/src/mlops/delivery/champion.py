@@ -95,7 +95,7 @@ def _pull(settings: Settings, fresh: Champion, env: str) -> None:
         raise MlopsError(
             f"The bundle of {env}'s release {fresh.record.id} could not be brought from the DVC remote "
             f"{default_remote(settings.root).url!r}: {error} "
-            "Was it lost to `dvc gc`? Run `dvc push` in a clone that has it."
+            "If it was lost, run `dvc push` in a clone that has it."
         ) from error
     if not _whole(fresh):
         raise MlopsError(

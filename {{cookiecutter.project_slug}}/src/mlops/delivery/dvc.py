@@ -35,12 +35,11 @@ class Dvc:
         """Run dvc and return its standard output.
 
         Raises:
-            MlopsError: It failed; the message carries its last lines.
+            MlopsError: It failed; the message carries its reasons.
         """
         done = self.attempt(*args)
         if done.returncode:
-            said = " ".join((done.stderr or done.stdout).strip().splitlines()[-LAST_LINES:])
-            raise MlopsError(f"`dvc {' '.join(args)}` failed in {str(self.root)!r}: {said}")
+            raise MlopsError(f"`dvc {' '.join(args)}` failed in {str(self.root)!r}: {_reasons(done)}")
         return done.stdout
 
     def stale(self) -> list[str]:
@@ -59,11 +58,18 @@ class Dvc:
 
     def push(self) -> None:
         """Send data, the current lock's outputs and the run-cache to the remote."""
-        self.run("push", "--quiet", "--run-cache")
+        self.run("push", "--run-cache")
 
     def pull(self, *targets: str) -> None:
         """Bring outputs or data files from the remote into the working tree."""
-        self.run("pull", "--quiet", *targets)
+        self.run("pull", *targets)
+
+
+def _reasons(done: subprocess.CompletedProcess[str]) -> str:
+    """Choose the lines that say why; `--quiet` would keep them from being written."""
+    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return " ".join((errors or lines)[-LAST_LINES:]) or f"it ended with {done.returncode} and no word"
 
 
 def environment() -> dict[str, str]:

@@ -66,21 +66,24 @@ def storage(settings: Settings) -> Storage:
 def link_remote(clone: Path, original: Path) -> None:
     """Let a temporary clone use the original's DVC remote and cache, so that nothing is fetched or stored twice.
 
-    Relative addresses become absolute; what .dvc/config.local of the original holds (credentials) comes along.
+    The clone may be of a commit that has another remote, or none: the whole section of the original's comes along, and
+    what its .dvc/config.local holds (credentials). Relative addresses become absolute. What is fetched is hashed, as
+    the clone's features are run.
     """
-    remote = default_remote(original)
+    remote, given = default_remote(original), read_config(original)
     config = _parser()
     config.read(original / ".dvc" / "config.local", encoding="utf-8")
-    cache = _value(read_config(original), "cache", "dir") or "cache"
-    url = str(remote.folder) if remote.folder else remote.url
-    for section, key, value in (
-        ("core", "remote", remote.name),
-        (_section(remote.name), "url", url),
-        ("cache", "dir", str((original / ".dvc" / cache).resolve())),
-    ):
-        if not config.has_section(section):
-            config.add_section(section)
-        config.set(section, key, value)
+    section, cache = _section(remote.name), _value(given, "cache", "dir") or "cache"
+    own = {"url": str(remote.folder) if remote.folder else remote.url, "verify": "true"}
+    for name, options in {
+        "core": {"remote": remote.name},
+        section: {**given[section], **own},
+        "cache": {"dir": str((original / ".dvc" / cache).resolve())},
+    }.items():
+        if not config.has_section(name):
+            config.add_section(name)
+        for key, value in options.items():
+            config.set(name, key, value)
     with (clone / ".dvc" / "config.local").open("w", encoding="utf-8") as file:
         config.write(file)
 

@@ -110,7 +110,8 @@ class Gates(Closed):
     @classmethod
     def _off_is_a_word(cls, value: Any) -> Any:
         """YAML 1.1 reads a bare `off` as False."""
-        for mode in (value.get("modes") or {}).values() if isinstance(value, dict) else ():
+        modes = value.get("modes") if isinstance(value, dict) else None
+        for mode in modes.values() if isinstance(modes, dict) else ():
             if isinstance(mode, dict) and mode.get("mode") is False:
                 mode["mode"] = "off"
         return value

@@ -50,13 +50,16 @@ def facts(report: dict[str, Any]) -> str:
     return f"Model {model}, judged for {report['env']} by the bar of commit {bar}. It has seen {seen}."
 
 
-def found(path: Path) -> Any:
+def found(path: Path) -> dict[str, Any] | None:
     """Read a report that may not be there.
 
     Raises:
-        MlopsError: It is not valid JSON.
+        MlopsError: It is not a JSON object.
     """
     try:
-        return json.loads(path.read_bytes()) if path.is_file() else None
+        read = json.loads(path.read_bytes()) if path.is_file() else None
     except ValueError as error:
         raise MlopsError(f"{path}: not valid JSON ({error}). Run `dvc repro evaluate`.") from error
+    if read is not None and not isinstance(read, dict):
+        raise MlopsError(f"{path}: not a report, but {type(read).__name__}. Run `dvc repro evaluate`.")
+    return read
