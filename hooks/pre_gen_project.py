@@ -62,7 +62,12 @@ RULES: list[tuple[str, Rule]] = [
     ),
     (
         "image_registry",
-        like(REGISTRY, 150, "host/folder in lower case, a dot or a port in the host, no scheme, no tag", "registry.example.com/team"),
+        like(
+            REGISTRY,
+            150,
+            "host/folder in lower case, a dot or a port in the host, no scheme, no tag",
+            "registry.example.com/team",
+        ),
     ),
 ]
 

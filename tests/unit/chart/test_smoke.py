@@ -148,15 +148,21 @@ def test_an_ingress_leads_to_the_service(cases: dict[str, list[Manifest]]) -> No
     assert [rule["host"] for rule in ingress["spec"]["rules"]] == hosts
     service = of_kind("Service", cases["full"])
     for rule in ingress["spec"]["rules"]:
-        (path,) = rule["http"]["paths"]
-        assert path["backend"]["service"]["name"] == service["metadata"]["name"]
-        assert path["backend"]["service"]["port"]["name"] == service["spec"]["ports"][0]["name"]
+        paths = rule["http"]["paths"]
+        assert [path["path"] for path in paths] == ["/predict", "/feedback", "/version", "/docs", "/openapi.json"]
+        for path in paths:
+            assert path["backend"]["service"]["name"] == service["metadata"]["name"]
+            assert path["backend"]["service"]["port"]["name"] == service["spec"]["ports"][0]["name"]
 
 
 def test_an_ingress_without_more_than_a_host(tmp_path: Path) -> None:
     values = {"ingress": {"enabled": True, "hosts": ["a.example.com"]}}
     ingress = of_kind("Ingress", manifests(case("minimal"), written(tmp_path / "values.yaml", values)))
     assert set(ingress["spec"]) == {"rules"}
+    values["ingress"]["paths"] = ["/"]
+    everything = of_kind("Ingress", manifests(case("minimal"), written(tmp_path / "values.yaml", values)))
+    assert [path["path"] for path in everything["spec"]["rules"][0]["http"]["paths"]] == ["/"]
+    del values["ingress"]["paths"]
     own = {"argocd.argoproj.io/ignore-healthcheck": "false"}
     values = {"ingress": {"enabled": True, "hosts": ["a.example.com"], "annotations": own}}
     ingress = of_kind("Ingress", manifests(case("minimal"), written(tmp_path / "values.yaml", values)))

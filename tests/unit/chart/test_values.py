@@ -110,6 +110,8 @@ HELM_REFUSES = {
     "wrong type": ({"replicas": "2"}, "replicas"),
     "half a pod": ({"replicas": 1.5}, "replicas"),
     "a host with a path": ({"ingress": {"hosts": ["model.example.com/v1"]}}, "hosts"),
+    "a path without a slash": ({"ingress": {"paths": ["predict"]}}, "paths"),
+    "no path": ({"ingress": {"paths": []}}, "paths"),
     "a host twice": ({"ingress": {"hosts": ["a.example.com", "a.example.com"]}}, "hosts"),
     "no time to answer": ({"smoke": {"timeout": 0}}, "timeout"),
     "unknown word": ({"topologySpread": "Maybe"}, "topologySpread"),

@@ -73,6 +73,50 @@ def test_a_linked_clone_has_the_absolute_remote_the_cache_and_the_credentials(tm
     assert "user = me" in text and f"dir = {tmp_path / 'project' / 'c'}" in text
 
 
+def test_a_clone_of_an_older_commit_has_the_remote_of_today(tmp_path: Path) -> None:
+    today = "[core]\n    remote = team\n['remote \"team\"']\n    url = s3://bucket/x\n    endpointurl = https://s3.example.com\n"
+    original = configured(tmp_path / "project", today, "['remote \"team\"']\n    secret_access_key = it's\n")
+    clone = configured(tmp_path / "clone", FOLDER)
+    link_remote(clone.path, original.path)
+    assert default_remote(clone.path).url == "s3://bucket/x"
+    text = (clone.path / ".dvc/config.local").read_text()
+    assert "endpointurl = https://s3.example.com" in text and "secret_access_key = it's" in text
+
+
+def test_an_object_that_somebody_changed_is_not_fetched_though_the_remote_has_a_new_name(tmp_path: Path) -> None:
+    root, before = tmp_path / "project", configured(tmp_path / "clone", "")
+    root.mkdir()
+    Clone(root).git.run("init", "--quiet")
+    for words in ("init", f"remote add --default old {tmp_path}/remote", f"remote add --default new {tmp_path}/remote"):
+        dvc(root, *words.split())
+    (root / "features.py").write_text("honest\n")
+    dvc(root, "add", "features.py")
+    Dvc(root).push()
+    (kept,) = (path for path in (tmp_path / "remote").rglob("*") if path.is_file())
+    kept.chmod(0o644)
+    kept.write_text("not so\n")
+    shutil.rmtree(root / ".dvc/cache")
+    Clone(before.path).git.run("init", "--quiet")
+    shutil.copy(root / "features.py.dvc", before.path)
+    link_remote(before.path, root)
+    with pytest.raises(MlopsError, match=r"Checkout failed.*features\.py"):
+        Dvc(before.path).pull()
+    assert not (before.path / "features.py").exists()
+
+
+def test_what_dvc_says_is_passed_on(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    Clone(root).git.run("init", "--quiet")
+    dvc(root, "init")
+    dvc(root, "remote", "add", "--default", "away", "/proc/nowhere")
+    (root / "data.csv").write_text("a\n")
+    dvc(root, "add", "data.csv")
+    with pytest.raises(MlopsError, match=r"`dvc push --run-cache` failed.*/proc/nowhere") as told:
+        Dvc(root).push()
+    assert "Having any troubles" not in str(told.value)
+
+
 def send(clone: Clone) -> None:
     """Reproduce and release, as main's workflow does."""
     dvc(clone.path, "repro", "--quiet")
@@ -109,7 +153,9 @@ def test_the_champion_comes_back_from_git_and_the_remote(world: World, monkeypat
     assert seen() == before
     assert [path.name for path in (settings(ready).cache / "champions").iterdir()] == [old.root.name]
 
-    with pytest.raises(MlopsError, match=r"bundle of staging's release 20130501-2 could not be brought.*dvc gc"):
+    with pytest.raises(
+        MlopsError, match=r"bundle of staging's release 20130501-2 could not be brought.*build/bundle.*dvc push"
+    ):
         champion.fetch(settings(ready), ready.git, ready.trunk.tip(), "staging")
     monkeypatch.setattr(Dvc, "attempt", None)
     assert champion.fetch(settings(ready), ready.git, first, "staging") == old

@@ -12,6 +12,7 @@ from mlops.contract.errors import MlopsError
 
 TIMEOUT = 3600.0  # seconds; a push of large data over a slow line
 LAST_LINES = 6
+ADDRESSES = ("Having any troubles?", "<http")  # of DVC's help, under each of its errors
 
 
 class Dvc:
@@ -67,9 +68,10 @@ class Dvc:
 
 def _reasons(done: subprocess.CompletedProcess[str]) -> str:
     """Choose the lines that say why; `--quiet` would keep them from being written."""
-    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return " ".join((errors or lines)[-LAST_LINES:]) or f"it ended with {done.returncode} and no word"
+    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines()]
+    said = [line for line in lines if line and not line.startswith(ADDRESSES)]
+    first = next((at for at, line in enumerate(said) if line.startswith(("ERROR: ", "WARNING: "))), 0)
+    return " ".join(said[first:][-LAST_LINES:]) or f"it ended with {done.returncode} and no word"
 
 
 def environment() -> dict[str, str]:

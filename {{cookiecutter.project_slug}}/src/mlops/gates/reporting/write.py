@@ -50,7 +50,7 @@ def facts(report: dict[str, Any]) -> str:
     return f"Model {model}, judged for {report['env']} by the bar of commit {bar}. It has seen {seen}."
 
 
-def found(path: Path) -> dict[str, Any] | None:
+def found(path: Path) -> Any:
     """Read a report that may not be there.
 
     Raises:
