@@ -125,7 +125,7 @@ def test_what_is_no_line_of_text_is_refused(text: str, tmp_path: Path, capfd: py
 BAD = {
     "project_slug": [
         *("Flight", "flight delays", "a_b", "1a", "-rf", "a-", "a--b", "é", "x" * 41, "numpy", "great-expectations"),
-        *("mlops", "json", "class", "../evil", "a/b/c", "$(id)", "a;b", "a\nb"),
+        *("mlops", "json", "class", "../evil", "a/b/c", "a/../b", "a/b/../../c/d", "$(id)", "a;b", "a\nb"),
     ],
     "package_name": [
         *("Flight", "a-b", "a b", "1a", "_a", "é", "x" * 41, "numpy", "sklearn", "mlops", "tests", "json", "class"),
@@ -135,10 +135,24 @@ BAD = {
         *("", "http://h.example/a.git", "file:///etc", "ext::sh -c id", "--upload-pack=id", "https://h.example"),
         *("https://me:s3cret@h.example/a.git", "https://s3cret@h.example/a.git", "ssh://me:s3cret@h.example/a"),
         *("https://h.example/a b", "https://h.example/$(id)", "https://h.example/a.git\n", "/srv/git/a.git"),
+        *(
+            "https://h.example:99999/a/b",
+            "https://h.example:0/a/b",
+            "https://h..example/a/b",
+            "https://h.example/../a/b",
+        ),
+        *("https://me:s3cret/s3cret@h.example/a.git", "git:s3cret@h.example:a/b.git", "https://me:s3cret@s3cret@h/a"),
+        *(
+            "https://h.example/./a",
+            "https://h.example/a/..",
+            f"https://{'m' * 120}:s3cret@h.example/a",
+            "git@-h.example:a/b",
+        ),
     ],
     "image_registry": [
         *("", "https://r.example/x", "Registry.example/x", "r.example/x:tag", "r.example/x/", "r.example//x"),
-        *("r.example/X", "r example", "../x", "r.example/$(id)", "x" * 200),
+        *("r.example/X", "r example", "../x", "r.example/$(id)", "x" * 200, "team", "registry/team", "r..example/x"),
+        *("r:0/x", "r:99999/x", "r.example:/x", "me:s3cret@r.example/x", "-r.example/x"),
     ],
 }
 
@@ -161,6 +175,9 @@ def test_bad_names_and_addresses_are_refused(name: str, tmp_path: Path, capfd: p
         {"repository_url": "git@git.example.com:team/x.git"},
         {"repository_url": "https://git.example.com:8443/~team/x_y.z"},
         {"image_registry": "localhost:5000"},
+        {"image_registry": "localhost/team"},
+        {"image_registry": "registry:65535/team"},
+        {"repository_url": "https://forge/team/.hidden/..x"},
         {"image_registry": "ghcr.io/some-org/sub__dir/x.y"},
     ],
     ids=str,

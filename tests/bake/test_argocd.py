@@ -274,6 +274,7 @@ def rendered(template: str, app: Document, folder: Path) -> str:
         ("https://ghe.example.com:8443/team/model", "https://ghe.example.com:8443/api/v3"),
         ("ssh://git@ghe.example.com:2222/team/model.git", "https://ghe.example.com/api/v3"),
         ("ssh://ghe.example.com/team/model.git", "https://ghe.example.com/api/v3"),
+        ("ssh://git@ssh.github.com:443/team/model.git", "https://api.github.com"),
     ],
 )
 def test_the_api_of_github(url: str, api: str, tmp_path: Path) -> None:

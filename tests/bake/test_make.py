@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 from baking import BakedProject, bake
@@ -95,6 +96,25 @@ def test_help_lists_them(project: BakedProject) -> None:
     for name in ("changes", "check", "secrets", "pull", "reproduce", "push", "gate", "ci-pr"):
         assert f"make {name} " in said
     assert max(map(len, said.splitlines())) <= 130
+
+
+def test_clean_ends_what_runs_before_it_forgets_it(project: BakedProject) -> None:
+    place = project.path / ".mlops" / "local" / "staging"
+    place.mkdir(parents=True)
+    kept = place.parent.parent / "feedback"
+    kept.mkdir()
+    venv = project.path.parent / "venv"
+    assert make(project, "clean", code=2, FAIL="mlops local")[1] == ["mlops local down --env staging"]
+    assert place.is_dir() and venv.is_dir()
+    aside = venv.rename(venv.with_name("aside"))
+    shutil.copytree(aside, venv)
+    try:
+        assert make(project, "clean")[1] == ["mlops local down --env staging"]
+        assert [path.name for path in kept.parent.iterdir()] == ["feedback"] and not venv.exists()
+        assert make(project, "clean")[1] == []
+    finally:
+        aside.rename(venv)
+        shutil.rmtree(kept.parent)
 
 
 def test_reproduce_takes_options(project: BakedProject) -> None:

@@ -102,6 +102,8 @@ def test_it_reads_what_is_written(tmp_path: Path) -> None:
         ("required: true", "required: maybe", "column 'late' → required is 'maybe'"),
         ("required: true", "required: true, required: true", "line 13.*'required' is there twice"),
         ("schema:", "schema: [", "not valid YAML: line"),
+        ("schema:", "? [a]\n: b\nschema:", "not valid YAML: line .*a key is no plain word"),
+        ("schema:", "customProperties: 5\nschema:", "customProperties"),
     ],
 )
 def test_what_is_not_understood_is_an_error_that_says_what_is_meant(old: str, new: str, says: str) -> None:

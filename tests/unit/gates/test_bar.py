@@ -49,6 +49,8 @@ def test_the_reference_names_every_gate() -> None:
         (("10%", "150%"), "less than or equal to 1"),
         (("10%", "lots"), "valid number"),
         (("metric: roc_auc\n", ""), "'metric' is missing"),
+        (("", "modes: [champion]\n"), "modes"),
+        (("", "? [a]\n: b\n"), "a key is no plain word"),
         ((BAR, ""), "the file"),
         ((BAR, "metric: ["), "not valid YAML"),
     ],

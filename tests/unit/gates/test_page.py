@@ -120,3 +120,6 @@ def test_a_report_beside_it_that_is_cut_off_is_named(tmp_path: Path) -> None:
     (tmp_path / "reports" / "metrics.json").write_text('{"metrics": ', encoding="utf-8")
     with pytest.raises(MlopsError, match=r"metrics\.json: not valid JSON .* Run `dvc repro evaluate`"):
         write(tmp_path, report())
+    (tmp_path / "reports" / "metrics.json").write_text("[1, 2]", encoding="utf-8")
+    with pytest.raises(MlopsError, match=r"metrics\.json: not a report, but list\. Run `dvc repro evaluate`"):
+        write(tmp_path, report())

@@ -10,7 +10,7 @@ import pytest
 from unit.serving.bundle_factory import ROW
 from unit.serving.processes import DEADLINE, Server, serving
 
-from mlops.serving.body import MAX_BYTES
+from mlops.serving.body import MAX_BYTES, Refusal, rows_of, unique
 
 
 def with_value(text: str) -> bytes:
@@ -50,6 +50,29 @@ BAD_SHAPE = {
     "empty row": b'{"rows": [{}]}',
     "empty name": b'{"rows": [{"": 1}]}',
 }
+
+
+def test_a_key_twice_is_looked_for_in_one_pass() -> None:
+    compared = 0
+
+    class Key(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    keys = [Key(number) for number in range(2000)]
+    with pytest.raises(ValueError, match="'1999' appears twice"):
+        unique([(key, 0) for key in [*keys, Key(1999)]])
+    assert compared < 10 * len(keys)
+
+
+def test_a_long_key_twice_is_told_in_short() -> None:
+    with pytest.raises(Refusal) as told:
+        rows_of(b'{"%b": 0, "%b": 0}' % (b"x" * 10**6, b"x" * 10**6))
+    assert "appears twice" in told.value.detail and len(told.value.detail) < 200
 
 
 @pytest.mark.parametrize("name", BAD_JSON)

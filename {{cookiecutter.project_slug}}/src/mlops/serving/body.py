@@ -66,7 +66,7 @@ def _parse(body: bytes, form: str) -> Any:
     if not body.strip():
         raise Refusal(400, f"the body is empty: send {form}")
     try:
-        document = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+        document = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=unique)
         if b"\\u" in body:
             json.dumps(document, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as error:
@@ -84,7 +84,12 @@ def _no_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a JSON number; send null for a missing value")
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its keys and values.
+
+    Raises:
+        ValueError: A key is there twice.
+    """
     found = dict(pairs)
     if len(found) != len(pairs):
         seen: set[str] = set()
