@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import keyword
-import os
 import re
 import sys
 from collections.abc import Callable
@@ -56,37 +55,15 @@ RULES: list[tuple[str, Rule]] = [
     ("package_name", free("flight_delays")),
     ("description", line(200, "Predict which flights arrive late.")),
     ("author", line(100, "The team")),
-    (
-        "repository_url",
-        like(URL, 200, "https://…, ssh://… or git@host:…, no password in it", "git@example.com:a/b.git"),
-    ),
-    (
-        "image_registry",
-        like(
-            REGISTRY,
-            150,
-            "host/folder in lower case, a dot or a port in the host, no scheme, no tag",
-            "registry.example.com/team",
-        ),
-    ),
+    ("repository_url", like(URL, 200, "https://…, ssh://… or git@host:…, no password", "git@example.com:a/b.git")),
+    ("image_registry", like(REGISTRY, 150, "host/folder in lower case, no scheme, no tag", "registry.example.com/a")),
 ]
 
 
 def problem(name: str, rule: str, example: str) -> str:
     """Write a problem on one line, without what may be a password."""
-    shown = ANSWERS[name]
-    if name in ("repository_url", "image_registry"):
-        shown = re.sub(r"^(\w+://)?.*@", r"\1***@", shown, flags=re.DOTALL)
-    return f"  {name} {shown[:120]!a} - {rule} - {example!r}"
-
-
-def made(slug: str) -> list[Path]:
-    """List the folders that a slug with slashes has made, the innermost first: cookiecutter removes one itself."""
-    parts, end = Path(slug).parts, Path(os.path.normpath(slug)).parts
-    if end[:1] == ("..",) or ".." not in parts:
-        return [Path.cwd(), *Path.cwd().parents][: len(parts) if len(parts) > 1 else 0]
-    base = [Path.cwd(), *Path.cwd().parents][len(end)]
-    return [base.joinpath(*parts[:length]) for length in range(len(parts), 0, -1) if parts[length - 1] != ".."]
+    shown = re.sub(r"^(\w+://)?.*@", r"\1***@", ANSWERS[name], flags=re.DOTALL)[:120]
+    return f"  {name} {shown!a} - {rule} - {example!r}"
 
 
 problems = [problem(name, rule, example) for name, (passes, rule, example) in RULES if not passes(ANSWERS[name])]
@@ -94,7 +71,8 @@ if Path("pyproject.toml").exists():
     problems.append("  this folder holds a project already - none may be there - bake elsewhere, or run `cruft update`")
 if problems:
     print("These answers do not work (value - rule - example that does):", *problems, sep="\n", file=sys.stderr)
-    for folder in made(ANSWERS["project_slug"]):
-        with suppress(OSError):  # not there any more, or somebody's: not empty
+    depth = len(Path(ANSWERS["project_slug"]).parts)
+    with suppress(OSError):  # of a slug with slashes, cookiecutter removes only the last folder
+        for folder in [Path.cwd(), *Path.cwd().parents][: depth if depth > 1 else 0]:
             folder.rmdir()
     sys.exit(1)
