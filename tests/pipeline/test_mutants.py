@@ -22,6 +22,12 @@ FEATURES = "src/own_table/features.py"
             "features.py looks at other rows",
         ),
         (
+            "import numpy as np\ndef features(columns):\n    price = columns['unit price']\n"
+            "    return {'price': np.where(np.isnan(price), np.nanmean(price), price), 'gift': columns['gift']}\n",
+            2,
+            "features.py looks at other rows",
+        ),
+        (
             "import pandas as pd\ndef features(columns):\n"
             "    return {'price': pd.Series(columns['unit price']).to_numpy()}\n",
             2,
@@ -36,7 +42,7 @@ FEATURES = "src/own_table/features.py"
         ("def features(columns):\n    return {'when': columns['sold at']}\n", 2, "Turn it into numbers or text"),
         ("def features(columns)\n", 2, "SyntaxError"),
     ],
-    ids=["other rows", "not in the server", "the target", "shape", "time", "syntax"],
+    ids=["other rows", "the mean of other rows", "not in the server", "the target", "shape", "time", "syntax"],
 )
 def test_features_that_break_a_promise_do_not_train(project: LivingProject, body: str, code: int, words: str) -> None:
     (project.path / FEATURES).write_text(body, encoding="utf-8")

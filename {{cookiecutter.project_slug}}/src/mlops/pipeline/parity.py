@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from mlops.contract.errors import MlopsError
 from mlops.contract.model import Contract
+from mlops.data.sample import evenly
 from mlops.pipeline.fit import Fitted
 from mlops.pipeline.measures import Floats, Judged, measure
 from mlops.pipeline.served import Raw
@@ -17,6 +19,7 @@ from mlops.pipeline.served import Raw
 TOLERANCE = 1e-4
 SHARE = 0.001
 EDGES = 3
+NULLS, SPREAD = 3, 50  # rows to score alone: with a null in a column, and besides
 
 
 def edge_rows(agreed: Contract, raw: Raw) -> Raw:
@@ -85,18 +88,41 @@ def check_metric(metric: str, truth: NDArray[Any], expected: Floats, served: Flo
         )
 
 
-def check_alone(alone: Floats, among: Floats) -> None:
+def alone_rows(raw: Raw, n: int) -> list[int]:
+    """Choose rows to score alone: the edge rows, some with a null and one without in each column, and some spread.
+
+    Args:
+        raw: JSON values of n rows by column, the edge rows last.
+        n: their number.
+
+    Returns:
+        Different row numbers.
+    """
+    chosen = dict.fromkeys(range(n - EDGES, n))
+    for values in raw.values():
+        null = [row for row, value in enumerate(values) if value is None]
+        known = next((row for row, value in enumerate(values) if value is not None), null[0] if null else 0)
+        chosen |= dict.fromkeys([*null[:: max(1, len(null) // NULLS)][:NULLS], known])
+    return list(chosen | dict.fromkeys(evenly(n, SPREAD).tolist()))
+
+
+def check_alone(alone: Floats, among: Floats, rows: Sequence[int]) -> None:
     """Compare scores of rows that came one by one with those of the same rows among others.
+
+    Args:
+        alone: scores of m rows, (m, k) or (m,).
+        among: scores of the same rows, which came with others.
+        rows: what the m rows are called.
 
     Raises:
         MlopsError: One differs: features() looks at other rows.
     """
     apart = _apart(among, alone)
     if apart.any():
-        row = int(np.argmax(apart))
+        at = int(np.argmax(apart))
         raise MlopsError(
-            f"features.py looks at other rows: row {row} scores {alone[row].tolist()!r} alone "
-            f"and {among[row].tolist()!r} among others. Compute what needs a whole table in model.py, or upstream."
+            f"features.py looks at other rows: row {rows[at]} scores {alone[at].tolist()!r} alone "
+            f"and {among[at].tolist()!r} among others. Compute what needs a whole table in model.py, or upstream."
         )
 
 

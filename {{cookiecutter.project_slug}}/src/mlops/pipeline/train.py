@@ -23,7 +23,7 @@ from mlops.pipeline.texts import gate_metric
 from mlops.serving.profile import NAME
 from mlops.settings import Settings
 
-PARITY_ROWS, ALONE_ROWS = 5000, 50
+PARITY_ROWS = 5000
 
 
 def _work(settings: Settings) -> str:
@@ -58,8 +58,12 @@ def check_parity(
     edges = parity.edge_rows(agreed, raw)
     both = {name: [*raw[name], *values] for name, values in edges.items()}
     n = len(test) + parity.EDGES
-    served, alone = np.split(serve(settings, both, n, "--alone", str(ALONE_ROWS)), [n])
-    parity.check_alone(alone, served[: len(alone)])
+    rows = parity.alone_rows(both, n)
+    order = [*rows, *sorted(set(range(n)) - set(rows))]
+    mixed = {name: [values[row] for row in order] for name, values in both.items()}
+    among, alone = np.split(serve(settings, mixed, n, "--alone", str(len(rows))), [n])
+    parity.check_alone(alone, among[: len(rows)], rows)
+    served = among[np.argsort(order)]
     at = evenly(len(test), PARITY_ROWS)
     looked_at = test.iloc[at].reset_index(drop=True)
     function = dataset.features_function(settings)
