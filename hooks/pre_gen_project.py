@@ -56,7 +56,7 @@ RULES: list[tuple[str, Rule]] = [
     ("description", line(200, "Predict which flights arrive late.")),
     ("author", line(100, "The team")),
     ("repository_url", like(URL, 200, "https://…, ssh://… or git@host:…, no password", "git@example.com:a/b.git")),
-    ("image_registry", like(REGISTRY, 150, "host/folder in lower case, no scheme, no tag", "registry.example.com/a")),
+    ("image_registry", like(REGISTRY, 150, "a.host/folder or host:port/folder, no scheme or tag", "r.example.com/a")),
 ]
 
 

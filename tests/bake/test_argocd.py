@@ -286,6 +286,13 @@ def test_the_api_of_gitlab(plain: BakedProject) -> None:
     assert notifications(plain)["service.webhook.koechel"]["url"] == "https://git.example.org/api/v4"
 
 
+def test_the_api_of_gitlab_by_its_other_name(tmp_path: Path) -> None:
+    url = "ssh://git@altssh.gitlab.com:443/team/model.git"
+    answers = {"project_slug": "model-one", "package_name": "model_of", "ci_provider": "gitlab"}
+    project = bake(tmp_path, **answers, repository_url=url)
+    assert notifications(project)["service.webhook.model-one"]["url"] == "https://gitlab.com/api/v4"
+
+
 @pytest.mark.parametrize("slug", ["on", "null", "yes", "e1"])
 def test_a_slug_that_yaml_could_read_as_something_else(slug: str, tmp_path: Path) -> None:
     project = bake(tmp_path, project_slug=slug, package_name="model_of", example_data="no")

@@ -281,6 +281,23 @@ def test_two_bakes_are_identical(example: BakedProject, tmp_path: Path) -> None:
     assert again.git("rev-parse", "HEAD^{tree}") == example.git("rev-parse", "HEAD^{tree}")
 
 
+def test_links_between_pages_lead_somewhere(baked: BakedProject) -> None:
+    pages = [name for name in baked.files() if name.endswith(".md")]
+    found = [
+        (name, path, anchor)
+        for name in pages
+        for path, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", baked.read(name))
+    ]
+    assert len(found) > 20
+    for name, path, anchor in found:
+        there = (baked.path / name).parent / path if path else baked.path / name
+        assert there.exists(), f"{name}: {path}"
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            names = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+            assert anchor in names, f"{name}: {anchor}"
+
+
 def test_readmes_are_short_and_start_early(baked: BakedProject) -> None:
     lines = baked.read("README.md").splitlines()
     assert len(lines) <= 120

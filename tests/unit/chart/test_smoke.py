@@ -162,7 +162,6 @@ def test_an_ingress_without_more_than_a_host(tmp_path: Path) -> None:
     values["ingress"]["paths"] = ["/"]
     everything = of_kind("Ingress", manifests(case("minimal"), written(tmp_path / "values.yaml", values)))
     assert [path["path"] for path in everything["spec"]["rules"][0]["http"]["paths"]] == ["/"]
-    del values["ingress"]["paths"]
     own = {"argocd.argoproj.io/ignore-healthcheck": "false"}
     values = {"ingress": {"enabled": True, "hosts": ["a.example.com"], "annotations": own}}
     ingress = of_kind("Ingress", manifests(case("minimal"), written(tmp_path / "values.yaml", values)))

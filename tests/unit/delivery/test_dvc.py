@@ -95,6 +95,7 @@ def test_an_object_that_somebody_changed_is_not_fetched_though_the_remote_has_a_
     (kept,) = (path for path in (tmp_path / "remote").rglob("*") if path.is_file())
     kept.chmod(0o644)
     kept.write_text("not so\n")
+    kept.chmod(0o444)  # which DVC takes for an object that nobody has touched
     shutil.rmtree(root / ".dvc/cache")
     Clone(before.path).git.run("init", "--quiet")
     shutil.copy(root / "features.py.dvc", before.path)

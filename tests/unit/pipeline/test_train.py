@@ -68,6 +68,14 @@ def test_edge_rows_hold_what_no_table_has(shop: Settings, agreed: Contract) -> N
     assert edges["price.€"][1:] == [raw["price.€"][0]] * 2
 
 
+def test_rows_with_a_null_and_edge_rows_are_among_those_scored_alone() -> None:
+    full: list[object] = [1.0] * 1000
+    rare, none = [*full], [None] * 1000
+    rare[777] = None
+    rows = parity.alone_rows({"full": full, "rare": rare, "none": none}, 1000)
+    assert {777, 997, 998, 999} <= set(rows) and 50 <= len(set(rows)) == len(rows) < 70
+
+
 def test_a_class_that_no_training_row_has_gets_probability_0(shop: Settings, agreed: Contract) -> None:
     data = dataset.load(shop)
     params = load(shop.root).model_copy(update={"task": "multiclass"})

@@ -150,7 +150,7 @@ def _misshapen(text: str, delimiter: str, fields: int, path: Path, error: Except
     first, last, found = odd
     where = f"line {first}" if first == last else f"the record of lines {first} to {last}"
     step = "Quote fields that hold the delimiter." if found > fields else "Was it cut off?"
-    if _ends_by_return(text, first - 1) or _ends_by_return(text, last):
+    if _ends_by_return(text, (first - 1, last)):
         step = "A carriage return inside a field ends the row there: quote the field, or take the return out."
     elif last - first > 1:
         step = f"Close the quote that is opened in line {first}."
@@ -160,7 +160,8 @@ def _misshapen(text: str, delimiter: str, fields: int, path: Path, error: Except
     )
 
 
-def _ends_by_return(text: str, line: int) -> bool:
-    """Whether a line ends with a carriage return alone in a file whose others do not, as pandas writes such a field."""
+def _ends_by_return(text: str, lines: Sequence[int]) -> bool:
+    """Whether one of some lines ends with a carriage return alone, as pandas writes such a field, and most do not."""
     ends = [found[0] for found in LINE_END.finditer(text)]
-    return 0 < line <= len(ends) and ends[line - 1] == "\r" and ends.count("\r") < len(ends) / 2
+    returned = any(0 < line <= len(ends) and ends[line - 1] == "\r" for line in lines)
+    return returned and ends.count("\r") < len(ends) / 2

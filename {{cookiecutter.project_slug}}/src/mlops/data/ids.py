@@ -8,6 +8,9 @@ from mlops.data.names import is_identifier, is_time
 from mlops.data.profile import Profile
 from mlops.data.useless import numbers_rows
 
+NAME = "it names each row"
+COUNT = "a different whole number in every row and none left out; take the tag away if it is a measure"
+
 
 def ids(columns: Mapping[str, Profile], needed: bool) -> dict[str, str]:
     """Find the columns that name rows, the likeliest first, and say why.
@@ -18,14 +21,10 @@ def ids(columns: Mapping[str, Profile], needed: bool) -> dict[str, str]:
     """
     found = {name: why for name, column in columns.items() if (why := _names_rows(column))}
     if needed and len(found) == len(columns):
-        found = {name: why for name, why in found.items() if why is not COUNT or numbers_rows(columns[name])}
+        found = {name: why for name, why in found.items() if why != COUNT or numbers_rows(columns[name])}
     called = [name for name in found if is_identifier(name)]
     first = (called or list(found))[:1]
     return {name: found[name] for name in (*first, *(name for name in found if name not in first))}
-
-
-NAME = "it names each row"
-COUNT = "a different whole number in every row and none left out; take the tag away if it is a measure"
 
 
 def _names_rows(column: Profile) -> str | None:

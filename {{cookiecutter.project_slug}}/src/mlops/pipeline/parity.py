@@ -101,8 +101,8 @@ def alone_rows(raw: Raw, n: int) -> list[int]:
     chosen = dict.fromkeys(range(n - EDGES, n))
     for values in raw.values():
         null = [row for row, value in enumerate(values) if value is None]
-        known = next((row for row, value in enumerate(values) if value is not None), null[0] if null else 0)
-        chosen |= dict.fromkeys([*null[:: max(1, len(null) // NULLS)][:NULLS], known])
+        known = [row for row, value in enumerate(values) if value is not None]
+        chosen |= dict.fromkeys([*null[:: max(1, len(null) // NULLS)][:NULLS], *known[:1]])
     return list(chosen | dict.fromkeys(evenly(n, SPREAD).tolist()))
 
 
@@ -112,7 +112,7 @@ def check_alone(alone: Floats, among: Floats, rows: Sequence[int]) -> None:
     Args:
         alone: scores of m rows, (m, k) or (m,).
         among: scores of the same rows, which came with others.
-        rows: what the m rows are called.
+        rows: the numbers of the m rows, for the message.
 
     Raises:
         MlopsError: One differs: features() looks at other rows.
