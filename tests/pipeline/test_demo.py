@@ -27,6 +27,11 @@ def test_the_demo_goes_round_and_comes_back(tmp_path: Path, envs: Path) -> None:
     assert "/version is what it was: identity, image digest, model, data and metrics" in said
     assert "staging is held" in said
     assert project.git("status", "--porcelain") == ""
+    (place,) = (tmp_path / "tmp").glob("*/flight-delays/params.yaml")
+    shown = living(place.parent, envs)
+    for branch, trees in (("worse", 2), ("better", 80)):  # what was trained is what was committed
+        for file in ("params.yaml", "dvc.lock"):
+            assert f"max_iter: {trees}\n" in shown.git("show", f"{branch}:{file}")
 
 
 def python() -> str:

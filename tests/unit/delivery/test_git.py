@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -47,6 +48,23 @@ def test_reading_files_and_folders_of_a_commit(clone: Clone) -> None:
     assert clone.git.show(rev, "a b/missing") is None
     entries = clone.git.ls(rev, "a b")
     assert sorted(clone.git.blobs(e.sha for e in entries.values()).values()) == [b"1", b"2", b"3", b"4"]
+
+
+@pytest.mark.parametrize("hidden", ["by its time", "by a flag"])
+def test_dirty_reads_files_and_does_not_believe_the_index(clone: Clone, hidden: str) -> None:
+    file = clone.path / "README.md"
+    before, text = file.stat(), file.read_text()
+    if hidden == "by a flag":
+        clone.git.run("update-index", "--assume-unchanged", "README.md")
+    else:
+        clone.git.run("config", "core.trustctime", "false")
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+        clone.git.run("update-index", "--refresh")
+        before = file.stat()
+    file.write_text(text.swapcase())
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert clone.git.run("status", "--porcelain") == b""
+    assert clone.git.dirty() == ["README.md"]
 
 
 def test_dirty_names_changed_and_untracked_but_not_ignored_files(clone: Clone) -> None:

@@ -170,7 +170,7 @@ def _require_committed(git: Git) -> None:
         raise MlopsError(
             f"Not committed: {', '.join(map(repr, dirty[:5]))}{more}. "
             "A release is made from a commit: commit and push what belongs to the project, "
-            "and list other new files in .gitignore."
+            "and list other new files in .gitignore. What `git status` does not show, `touch` first."
         )
     hidden = [path for path in git.ignored(SOURCE) if path.endswith(".py")]
     if hidden:

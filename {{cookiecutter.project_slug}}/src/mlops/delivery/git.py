@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,8 +105,16 @@ class Git:
             raise MlopsError("This clone is shallow and releases are read from history. Run `git fetch --unshallow`.")
 
     def dirty(self, ignoring: Iterable[str] = ()) -> list[str]:
-        """List changed and untracked files, but for those that Git ignores or that lie at or under `ignoring`."""
-        fields = self.run("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all").split(b"\0")
+        """List files that are not as HEAD has them, but for those that Git ignores or that lie at or under `ignoring`.
+
+        An index of its own makes Git read every file. The repository's remembers times and sizes: a change of the same
+        length within the second of a checkout is lost once another program, as DVC does, writes it anew.
+        """
+        with tempfile.TemporaryDirectory() as place:
+            own = {"GIT_INDEX_FILE": str(Path(place) / "index")}
+            self.run("read-tree", "HEAD", env=own)
+            out = self.run("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", env=own)
+        fields = out.split(b"\0")
         paths = [os.fsdecode(field[3:]) for field in fields if field]
         skip = tuple(ignoring)
         return sorted(p for p in paths if not any(p == s or p.startswith(f"{s}/") for s in skip))
